@@ -223,3 +223,34 @@ class Telephony(Protocol):
             NoFreeLine: no slot is usable.
             TelephonyError: the destination or trunk cannot be used; the message names the mend.
         """
+
+
+class InboundLeg(Leg, Protocol):
+    """A call that came in (simulated callees only; the dialer refuses them)."""
+
+    def ring(self, early_media: bool = False) -> None:
+        """180 Ringing, or 183 Session Progress with SDP; ``play`` is then heard before the answer."""
+
+    def answer(self) -> None:
+        """200 OK."""
+
+    def reject(self, sip_code: int, reason: str = "") -> None:
+        """A final status of 300 or above."""
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingCall:
+    """An INVITE that a line card in callee mode received."""
+
+    t_ns: int
+    to_user: str
+    from_user: str
+    headers: Mapping[str, str]
+    leg: InboundLeg
+
+
+class IncomingHandler(Protocol):
+    """Who takes calls in callee mode."""
+
+    def on_incoming(self, call: IncomingCall) -> LegHandler:
+        """Called in the loop's thread; returns who listens to the leg. Answer with ``call.leg``."""
