@@ -6,30 +6,20 @@ what is wrong and how to mend it. Pure but for reading the files.
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import UnionType
-from typing import Annotated, Any, TypeAlias, get_args
+from typing import Annotated
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from pydantic_core import PydanticCustomError
 
 from dialer.errors import InputError, Mistake
-
-Place: TypeAlias = tuple[str | int, ...]
+from dialer.yamlfile import YamlFile, read_yaml, shape_mistakes
 
 _PAUSE = re.compile(r"\[(\d{1,5})\]")
 _NUMBER = re.compile(r"\+[1-9]\d{6,14}")
 _DTMF = re.compile(r"[0-9*#A-D]{1,32}")
 
 DEFAULT_PICK_UP_MS = 400
-
-
-def _wrong(problem: str, mend: str) -> PydanticCustomError:
-    return PydanticCustomError("persona", "{problem}", {"problem": problem, "mend": mend})
 
 
 class _Strict(BaseModel):
@@ -68,11 +58,11 @@ class Answer(_Strict):
             if given
         ]
         if len(ways) > 1:
-            raise _wrong(f"{' and '.join(ways)} exclude each other", "Keep one of them.")
+            raise ValueError(f"{' and '.join(ways)} exclude each other: keep one of them")
         if self.beep is not None and self.voicemail is None:
-            raise _wrong("only a voicemail beeps", 'Add voicemail: "<greeting>", or remove beep.')
+            raise ValueError("only a voicemail beeps: add voicemail: '<greeting>', or remove beep")
         if self.ring_out and self.after_ms is not None:
-            raise _wrong("a phone that rings out is never picked up", "Remove after_ms.")
+            raise ValueError("a phone that rings out is never picked up: remove after_ms")
         return self
 
     @property
@@ -119,17 +109,17 @@ class Line(_Strict):
     @classmethod
     def _keys(cls, value: str | None) -> str | None:
         if value is not None and not _DTMF.fullmatch(value):
-            raise _wrong(
-                "has something that is no telephone key", 'Use 0-9, *, #, A-D, as a string: dtmf: "1".'
+            raise ValueError(
+                "has something that is no telephone key: use 0-9, *, #, A-D, as a string: dtmf: '1'"
             )
         return value
 
     @model_validator(mode="after")
     def _words_or_keys(self) -> Line:
         if (self.text is None) == (self.dtmf is None):
-            raise _wrong("a line is either text or dtmf", "Give exactly one of the two.")
+            raise ValueError("a line is either text or dtmf: give exactly one of the two")
         if self.text is not None and not any(words for words, _ in pieces(self.text)):
-            raise _wrong("has no words", "Say something, or remove the line.")
+            raise ValueError("has no words: say something, or remove the line")
         return self
 
 
@@ -142,7 +132,7 @@ class HangUp(_Strict):
     @model_validator(mode="after")
     def _one(self) -> HangUp:
         if (self.after_turn is None) == (self.after_ms is None):
-            raise _wrong("name one moment", "Give exactly one of after_turn and after_ms.")
+            raise ValueError("name one moment: give exactly one of after_turn and after_ms")
         return self
 
 
@@ -173,7 +163,7 @@ class Persona(_Strict):
     answer: Answer = Answer()
     noise_dbfs: Annotated[float, Field(ge=-90, le=-10)] | None = None
     opening: Opening | None = None
-    says: tuple[Line, ...] = ()
+    says: Annotated[tuple[Line, ...], Field(strict=False)] = ()  # YAML has lists
     hang_up: HangUp | None = None
     expect: Expect
 
@@ -181,22 +171,22 @@ class Persona(_Strict):
     @classmethod
     def _e164(cls, value: str) -> str:
         if not _NUMBER.fullmatch(value):
-            raise _wrong("is no E.164 number", 'Write it as "+12025550101", with the plus sign, in quotes.')
+            raise ValueError("is no E.164 number: write it as '+12025550101', with the plus sign, in quotes")
         return value
 
     @model_validator(mode="after")
     def _fits(self) -> Persona:
         speaks = bool(self.says) or self.opening is not None
         if speaks and not self.answer.picks_up:
-            raise _wrong("never picks up, so it says nothing", "Remove opening and says, or change answer.")
+            raise ValueError("never picks up, so it says nothing: remove opening and says, or change answer")
         if speaks and self.answer.voicemail is not None:
-            raise _wrong("a machine has its greeting only", "Remove opening and says, or answer.voicemail.")
+            raise ValueError("a machine has its greeting only: remove opening and says, or answer.voicemail")
         if self.hang_up is not None:
             if not self.answer.picks_up:
-                raise _wrong("never picks up, so it cannot hang up", "Remove hang_up, or change answer.")
+                raise ValueError("never picks up, so it cannot hang up: remove hang_up, or change answer")
             turn = self.hang_up.after_turn
             if turn is not None and turn > len(self.says):
-                raise _wrong(f"hangs up after turn {turn} of {len(self.says)}", "Lower hang_up.after_turn.")
+                raise ValueError(f"hangs up after turn {turn} of {len(self.says)}: lower hang_up.after_turn")
         return self
 
 
@@ -225,6 +215,10 @@ def spoken(text: str) -> str:
 
 # --- reading -------------------------------------------------------------------------------------
 
+_SHAPES: dict[str, type[BaseModel]] = {
+    shape.__name__: shape for shape in (Persona, Answer, Opening, Line, HangUp, Expect)
+}
+
 
 def load_persona(path: Path) -> Persona:
     """Read one persona file.
@@ -232,25 +226,7 @@ def load_persona(path: Path) -> Persona:
     Raises:
         InputError: every mistake of the file, with line, field and mend.
     """
-    data, lines = _read(path)
-    if not isinstance(data, dict):
-        raise InputError(
-            Mistake(path, 1, "", "is not a mapping of keys", "Write name:, number:, expect: ... .")
-        )
-    try:
-        persona = Persona.model_validate(_tuples(data))
-    except ValidationError as error:
-        raise InputError([_mistake(path, lines, e) for e in error.errors(include_url=False)]) from error
-    if persona.name != path.stem:
-        raise InputError(
-            Mistake(
-                path,
-                lines.get(("name",)),
-                "name",
-                f"is {persona.name!r} in a file called {path.name}",
-                f"Name it {path.stem!r}, or rename the file.",
-            )
-        )
+    persona, _ = _load(path)
     return persona
 
 
@@ -260,155 +236,39 @@ def load_personas(folder: Path) -> tuple[Persona, ...]:
     Raises:
         InputError: the folder has none, one of them is wrong, or two share a number.
     """
-    files = sorted(folder.glob("*.yaml"))
-    if not files:
+    paths = sorted(folder.glob("*.yaml"))
+    if not paths:
         raise InputError(
-            Mistake(folder, None, "", "has no persona file (*.yaml)", "Name a folder of personas.")
+            Mistake(folder, None, "", "has no persona file (*.yaml)", "Name a folder of personas")
         )
     personas: list[Persona] = []
     mistakes: list[Mistake] = []
-    owners: dict[str, Path] = {}
-    for file in files:
+    owners: dict[str, str] = {}
+    for path in paths:
         try:
-            persona = load_persona(file)
+            persona, file = _load(path)
         except InputError as error:
             mistakes.extend(error.mistakes)
             continue
-        first = owners.setdefault(persona.number, file)
-        if first is not file:
-            _, lines = _read(file)
-            mistakes.append(
-                Mistake(
-                    file,
-                    lines.get(("number",)),
-                    "number",
-                    f"{persona.number} is already the number of {first.name}",
-                    "Give each persona a number of its own.",
-                )
-            )
+        if persona.number in owners:
+            problem = f"{persona.number} is already the number of {owners[persona.number]}"
+            mistakes.append(file.mistake(("number",), problem, "Give each persona a number of its own"))
+        owners[persona.number] = path.name
         personas.append(persona)
     if mistakes:
         raise InputError(mistakes)
     return tuple(personas)
 
 
-def _read(path: Path) -> tuple[Any, dict[Place, int]]:
-    """The file's values, and the line on which each of them stands."""
+def _load(path: Path) -> tuple[Persona, YamlFile]:
+    file = read_yaml(path)
+    if file.mistakes:
+        raise InputError(file.mistakes)
     try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError(Mistake(path, None, "", "is not UTF-8", "Save it as UTF-8.")) from error
-    except OSError as error:
-        raise InputError(
-            Mistake(path, None, "", f"cannot be read ({error.strerror})", "Name a persona file.")
-        ) from error
-    lines: dict[Place, int] = {}
-    mistakes: list[Mistake] = []
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        if node is not None:
-            _note_lines(path, node, (), lines, mistakes)
-        data = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark is not None else None
-        raise InputError(
-            Mistake(path, line, "", f"is not YAML ({error.problem})", "Check indentation, colons and quotes.")
-        ) from error
-    except yaml.YAMLError as error:
-        raise InputError(
-            Mistake(path, None, "", f"is not YAML ({error})", "Save it as plain text.")
-        ) from error
-    if mistakes:
-        raise InputError(mistakes)
-    return data, lines
-
-
-def _note_lines(
-    file: Path, node: yaml.Node, at: Place, lines: dict[Place, int], mistakes: list[Mistake]
-) -> None:
-    lines.setdefault(at, node.start_mark.line + 1)
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            inner = (*at, str(key.value))
-            if inner in lines:
-                mistakes.append(
-                    Mistake(
-                        file,
-                        key.start_mark.line + 1,
-                        _dotted(inner),
-                        f"stands twice (first in line {lines[inner]})",
-                        "Remove one of the two.",
-                    )
-                )
-            lines[inner] = key.start_mark.line + 1
-            _note_lines(file, value, inner, lines, mistakes)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, item in enumerate(node.value):
-            _note_lines(file, item, (*at, index), lines, mistakes)
-
-
-def _tuples(value: Any) -> Any:
-    """YAML's lists as the tuples that the frozen models hold."""
-    if isinstance(value, dict):
-        return {key: _tuples(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return tuple(_tuples(inner) for inner in value)
-    return value
-
-
-def _dotted(at: Sequence[str | int]) -> str:
-    return ".".join(str(part) for part in at)
-
-
-def _mistake(path: Path, lines: Mapping[Place, int], error: Any) -> Mistake:
-    """One finding of pydantic in our words."""
-    at: Place = tuple(error["loc"])
-    place = at
-    while place and place not in lines:
-        place = place[:-1]
-    kind = str(error["type"])
-    problem, mend = str(error["msg"]), "Correct the value."
-    if kind == "persona":
-        mend = str(error["ctx"]["mend"])
-    elif kind == "missing":
-        problem, mend = "is missing", f"Add {at[-1]}: ... ."
-    elif kind == "extra_forbidden":
-        known = _keys_at(at[:-1])
-        near = difflib.get_close_matches(str(at[-1]), known, n=1)
-        problem = "is unknown"
-        mend = f"Did you mean {near[0]}?" if near else f"Known here: {', '.join(known)}."
-    elif kind.endswith("_type"):
-        problem, mend = f"is {error['input']!r}: {_lower(problem)}", "Write a value of that kind."
-    else:
-        problem = f"is {error['input']!r}: {_lower(problem)}"
-    return Mistake(path, lines.get(place), _dotted(at), problem, mend)
-
-
-def _lower(text: str) -> str:
-    return text[:1].lower() + text[1:]
-
-
-def _keys_at(at: Sequence[str | int]) -> list[str]:
-    """The keys that the format knows at a place."""
-    model: type[BaseModel] = Persona
-    for part in at:
-        if isinstance(part, str) and part in model.model_fields:
-            inner = _model_in(model.model_fields[part].annotation)
-            if inner is None:
-                return []
-            model = inner
-    return list(model.model_fields)
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    if (
-        isinstance(annotation, type)
-        and not isinstance(annotation, UnionType)
-        and issubclass(annotation, BaseModel)
-    ):
-        return annotation
-    for inner in get_args(annotation):
-        found = _model_in(inner)
-        if found is not None:
-            return found
-    return None
+        persona = Persona.model_validate(file.data)
+    except ValidationError as error:
+        raise InputError(shape_mistakes(file, error, _SHAPES)) from error
+    if persona.name != path.stem:
+        problem = f"{persona.name!r} is written in a file called {path.name}"
+        raise InputError(file.mistake(("name",), problem, f"Name it {path.stem!r}, or rename the file"))
+    return persona, file

@@ -70,46 +70,46 @@ def test_ways_to_answer(tmp_path: Path, answer: str, picks_up: bool, ring_ms: in
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("voice: slt", "voise: slt", "pays_today.yaml:3 [voise]: is unknown. Did you mean voice?"),
+        (
+            "voice: slt",
+            "voise: slt",
+            "pays_today.yaml:3 [voise]: the key 'voise' means nothing here. Did you mean",
+        ),
         (
             "{after_ms: 700}",
             "{after: 700}",
-            "pays_today.yaml:4 [answer.after]: is unknown. Did you mean after_ms?",
+            "pays_today.yaml:4 [answer.after]: the key 'after' means nothing",
         ),
-        (
-            '{dtmf: "1"}',
-            "{dtmf: 1}",
-            "pays_today.yaml:10 [says.2.dtmf]: is 1: input should be a valid string",
-        ),
+        ('{dtmf: "1"}', "{dtmf: 1}", "pays_today.yaml:10 [says[2].dtmf]: input should be a valid string"),
         (
             '{dtmf: "1"}',
             '{dtmf: "x"}',
-            "pays_today.yaml:10 [says.2.dtmf]: has something that is no telephone key",
+            "pays_today.yaml:10 [says[2].dtmf]: has something that is no telephone key",
         ),
-        ('{dtmf: "1"}', "{reaction_ms: 5}", "pays_today.yaml:10 [says.2]: a line is either text or dtmf"),
-        ('{dtmf: "1"}', "{text: '[300]'}", "pays_today.yaml:10 [says.2]: has no words"),
-        (
-            '"+12025550101"',
-            "12025550101",
-            "pays_today.yaml:2 [number]: is 12025550101: input should be a valid string",
-        ),
+        ('{dtmf: "1"}', "{reaction_ms: 5}", "pays_today.yaml:10 [says[2]]: a line is either text or dtmf"),
+        ('{dtmf: "1"}', "{text: '[300]'}", "pays_today.yaml:10 [says[2]]: has no words"),
+        ('"+12025550101"', "12025550101", "pays_today.yaml:2 [number]: input should be a valid string"),
         ('"+12025550101"', "'2025550101'", "pays_today.yaml:2 [number]: is no E.164 number"),
-        ("expect: {disposition: will_pay_today}\n", "", "[expect]: is missing. Add expect: ... ."),
-        ("{after_turn: 2}", "{after_turn: 4}", "hangs up after turn 4 of 3. Lower hang_up.after_turn."),
+        ("expect: {disposition: will_pay_today}\n", "", "[expect]: 'expect' is missing"),
+        ("{after_turn: 2}", "{after_turn: 4}", "hangs up after turn 4 of 3: lower hang_up.after_turn."),
         ("{after_turn: 2}", "{after_turn: 2, after_ms: 5}", "pays_today.yaml:11 [hang_up]: name one moment"),
         ("{after_ms: 700}", "{status: 486, ring_out: true}", "status and ring_out exclude each other"),
-        (
-            "{after_ms: 700}",
-            "{status: 200}",
-            "[answer.status]: is 200: input should be greater than or equal to 300",
-        ),
+        ("{after_ms: 700}", "{status: 200}", "[answer.status]: input should be greater than or equal to 300"),
         ("{after_ms: 700}", "{beep: true}", "only a voicemail beeps"),
         ("{after_ms: 700}", "{ring_out: true, after_ms: 5}", "never picked up"),
         ("{after_ms: 700}", "{ring_out: true}", "never picks up, so it says nothing"),
         ("{after_ms: 700}", "{voicemail: 'Hi.'}", "a machine has its greeting only"),
-        ("name: pays_today", "name: pays_later", "is 'pays_later' in a file called pays_today.yaml"),
-        ("voice: slt", "voice: slt\nvoice: rms", "pays_today.yaml:4 [voice]: stands twice (first in line 3)"),
-        ("voice: slt", "voice: [slt", "is not YAML"),
+        (
+            "name: pays_today",
+            "name: pays_later",
+            "pays_today.yaml:1 [name]: 'pays_later' is written in a file",
+        ),
+        (
+            "voice: slt",
+            "voice: slt\nvoice: rms",
+            "pays_today.yaml:4 [voice]: the key 'voice' is written twice",
+        ),
+        ("voice: slt", "voice: [slt", "not valid YAML"),
     ],
 )
 def test_mistakes_name_their_place(tmp_path: Path, old: str, new: str, said: str) -> None:
@@ -124,17 +124,13 @@ def test_all_mistakes_come_at_once(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_no_mapping(tmp_path: Path) -> None:
-    assert "is not a mapping" in complaint(tmp_path, "- a\n- b\n")
-    assert "is not a mapping" in complaint(tmp_path, "")
+    assert "must be a mapping" in complaint(tmp_path, "- a\n- b\n")
+    assert "must be a mapping" in complaint(tmp_path, "")
 
 
-def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot be read"):
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="does not exist"):
         load_persona(tmp_path / "none.yaml")
-    path = tmp_path / "latin.yaml"
-    path.write_bytes(b"name: caf\xe9\n")
-    with pytest.raises(InputError, match="is not UTF-8"):
-        load_persona(path)
 
 
 def test_a_folder_of_personas(tmp_path: Path) -> None:
