@@ -120,6 +120,8 @@ class Line(_Strict):
             raise ValueError("a line is either text or dtmf: give exactly one of the two")
         if self.text is not None and not any(words for words, _ in pieces(self.text)):
             raise ValueError("has no words: say something, or remove the line")
+        if self.text is not None and _PAUSE.match(self.text.strip()):
+            raise ValueError("begins with a pause: use reaction_ms for it")
         return self
 
 

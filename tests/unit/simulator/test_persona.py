@@ -88,6 +88,7 @@ def test_ways_to_answer(tmp_path: Path, answer: str, picks_up: bool, ring_ms: in
         ),
         ('{dtmf: "1"}', "{reaction_ms: 5}", "pays_today.yaml:10 [says[2]]: a line is either text or dtmf"),
         ('{dtmf: "1"}', "{text: '[300]'}", "pays_today.yaml:10 [says[2]]: has no words"),
+        ('{dtmf: "1"}', "{text: '[300] No'}", "pays_today.yaml:10 [says[2]]: begins with a pause"),
         ('"+12025550101"', "12025550101", "pays_today.yaml:2 [number]: input should be a valid string"),
         ('"+12025550101"', "'2025550101'", "pays_today.yaml:2 [number]: is no E.164 number"),
         ("expect: {disposition: will_pay_today}\n", "", "[expect]: 'expect' is missing"),
