@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dialer.errors import Mistake, InputError
+from dialer.errors import InputError, Mistake
 
 RATE = 8000
 FRAME_MS = 20
@@ -82,7 +82,9 @@ def read_wav(path: Path) -> Pcm:
             shape = (file.getnchannels(), file.getsampwidth(), file.getframerate())
             data = file.readframes(file.getnframes())
     except (OSError, EOFError, wave.Error) as error:
-        raise InputError(Mistake(path, None, "", f"cannot be read as WAV ({error})", "Name a WAV file.")) from error
+        raise InputError(
+            Mistake(path, None, "", f"cannot be read as WAV ({error})", "Name a WAV file.")
+        ) from error
     if shape != (1, 2, RATE):
         raise InputError(
             Mistake(

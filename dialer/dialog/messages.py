@@ -172,6 +172,4 @@ class HangUp:
     """End the call once everything queued has been played out."""
 
 
-DialogCommand: TypeAlias = (
-    Say | Listen | WaitForBeep | Outcome | Remember | Suppress | TransferTo | HangUp
-)
+DialogCommand: TypeAlias = Say | Listen | WaitForBeep | Outcome | Remember | Suppress | TransferTo | HangUp

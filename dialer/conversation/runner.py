@@ -1,0 +1,474 @@
+"""The shell of one call: it feeds events to the pure cores and executes what they answer.
+
+Everything runs in the event loop's thread. ``on_frame`` comes every 20 ms and is also the clock of the
+call: timers are compared with the frame's stamp.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+
+import structlog
+
+from dialer.aio import spawn
+from dialer.call import CallRecord, Contact, Disposition, TurnRecord
+from dialer.clock import ms_between
+from dialer.conversation.base import ConversationSettings, Services
+from dialer.conversation.listener import Listener
+from dialer.conversation.machines import MachineWatch
+from dialer.conversation.measures import CallMeasures
+from dialer.conversation.playout import Playout
+from dialer.conversation.recorder import CallRecorder
+from dialer.conversation.speaker import Speaker
+from dialer.conversation.turns import EndedTurn, TurnTaking
+from dialer.dialog import machine, render
+from dialer.dialog.messages import (
+    CallAnswered,
+    DialogCommand,
+    DialogEvent,
+    GoodbyeWanted,
+    HangUp,
+    Heard,
+    KeyPressed,
+    Listen,
+    MachineAnswered,
+    MachineReady,
+    NothingHeard,
+    Outcome,
+    PartFailed,
+    Remember,
+    Say,
+    SpeechDone,
+    Suppress,
+    TransferEnded,
+    TransferTo,
+    WaitForBeep,
+)
+from dialer.dialog.plan import DialogPlan
+from dialer.dialog.slots import read_slots
+from dialer.intent.base import IntentAnswer
+from dialer.speech.base import Hypothesis, RecognizerSession
+from dialer.speech.endpointing import Endpointer, Signal
+from dialer.telephony.base import (
+    DialRequest,
+    Leg,
+    LegAnswered,
+    LegDialled,
+    LegDtmf,
+    LegEnded,
+    LegEvent,
+    LegFlushed,
+    LegRinging,
+    LegTransfer,
+)
+from dialer.telephony.causes import cause_text, disposition_of
+
+log = structlog.get_logger()
+
+SUSPECTED_CUT_MS = 400
+
+
+class CallRunner:
+    """Runs one call from the INVITE to its record.
+
+    Args:
+        request: what to dial.
+        contact: whom.
+        plan: the campaign's dialog.
+        services: what all calls share.
+        settings: how the campaign converses.
+        today: the callee's date, for "tomorrow".
+        disk: executor of the recordings.
+    """
+
+    def __init__(
+        self,
+        request: DialRequest,
+        contact: Contact,
+        plan: DialogPlan,
+        services: Services,
+        settings: ConversationSettings,
+        *,
+        today: date,
+        disk: ThreadPoolExecutor,
+    ) -> None:
+        self.call_id = request.call_id
+        self._request = request
+        self._contact = contact
+        self._plan = plan
+        self._services = services
+        self._settings = settings
+        self._today = today
+        self._log = log.bind(call_id=request.call_id, trunk=request.trunk)
+
+        self._dialog = machine.start(plan, contact)
+        self.listen: Listen | None = None
+        self._after_speech: HangUp | TransferTo | None = None
+        self._announce_silence = False  # tell the dialog when everything has been said
+
+        self._record = CallRecord(request.call_id, request.attempt_id, "")
+        self._measures = CallMeasures(self._record)
+        path = services.recording_path(request.call_id)
+        self._recorder = CallRecorder(path, disk) if path is not None else None
+        self._playout = Playout()
+        self._speaker = Speaker(
+            self.call_id,
+            contact.language,
+            services.prompts,
+            self._playout,
+            lambda error: self.part_failed("synthesizer", str(error)),
+        )
+        self._machines = MachineWatch(settings.detect_machines, settings.machine_silence_ms)
+        self._session: RecognizerSession | None = None
+        self._listener: Listener | None = None
+        self._turns: TurnTaking | None = None
+
+        self._leg: Leg | None = None
+        self._ended: asyncio.Future[LegEnded] = asyncio.get_running_loop().create_future()
+        self._watchdog: asyncio.TimerHandle | None = None
+        self._suppressing: list[asyncio.Task[None]] = []
+        self._next_seq = -1
+        self._quiet_since_ns = 0
+        self._last_commit_ns = 0
+        self._failed_parts: set[str] = set()
+        self._leaving = False
+        self._cut_by_us = ""
+
+    # --- the life of a call -----------------------------------------------------------------------
+
+    async def run(self) -> CallRecord:
+        """Place the call and see it through.
+
+        Returns:
+            Its record, whatever the network or the callee did.
+
+        Raises:
+            NoFreeLine: no line could be had; nothing was dialled.
+            TelephonyError: the destination or trunk cannot be used; nothing was dialled.
+            SpeechError: no recogniser, or the opening cannot be spoken; nothing was dialled.
+        """
+        services = self._services
+        opening = machine.step(self._plan, self._dialog, CallAnswered())
+        texts = render.texts_before_dialling(self._plan, self._contact)
+        await services.prompts.prepare(texts, self._contact.language)
+        services.prompts.pin(self.call_id, texts, self._contact.language)
+        try:
+            self._open_ears()
+            self._record.started_at_ms = services.clock.wall().timestamp() * 1000
+            services.live.call_started(self.call_id, self._contact.number, self._display_name())
+            self._leg = await services.telephony.place(self._request, self)
+            self._playout.attach(self._leg)
+            if self._cut_by_us:
+                self._leg.hang_up()
+            # Queued before the answer: the card starts it with the first frame after the 200 OK.
+            self._apply(opening)
+            ended = await self._ended
+        except asyncio.CancelledError:
+            self.stop(Disposition.CANCELLED)
+            raise
+        finally:
+            await asyncio.shield(spawn(self._close(), name=f"close:{self.call_id}"))
+            services.live.call_ended(self.call_id, self._record.disposition)
+        self._conclude(ended)
+        services.live.call_ended(self.call_id, self._record.disposition)
+        self._log.info("call.ended", disposition=self._record.disposition, cause=self._record.cause)
+        return self._record
+
+    def _open_ears(self) -> None:
+        settings, services = self._settings, self._services
+        self._session = services.recognizer.open(self.call_id, self)
+        self._listener = Listener(
+            services.new_vad(),
+            Endpointer(settings.endpointing),
+            self._session,
+            settings.endpointing.pre_roll_ms,
+            services.context_prefix,
+        )
+        self._turns = TurnTaking(
+            self.call_id,
+            self._contact.language,
+            settings,
+            self,
+            self._listener,
+            self._speaker,
+            self._playout,
+            services.intents,
+            services.prompts,
+        )
+
+    async def _close(self) -> None:
+        if self._watchdog is not None:
+            self._watchdog.cancel()
+        if self._session is not None:
+            self._session.close()
+        self._services.prompts.release(self.call_id)
+        if self._recorder is not None:
+            self._record.recording = await self._recorder.close()
+        for task in self._suppressing:
+            await task
+
+    def _conclude(self, ended: LegEnded) -> None:
+        record = self._record
+        record.cause = record.cause or cause_text(ended)
+        if not ended.answered:
+            record.disposition = Disposition.CANCELLED if self._cut_by_us else disposition_of(ended)
+        elif ended.sip_code == 0:
+            record.disposition = Disposition.FAILED
+        elif not record.disposition:
+            by_us = self._cut_by_us or Disposition.NO_RESPONSE
+            record.disposition = Disposition.HUNG_UP if ended.by == "callee" else by_us
+
+    def drain(self) -> None:
+        """Say goodbye and end; the line is cut when that takes too long."""
+        if self._leaving or self._ended.done():
+            return
+        self._leaving = True
+        if not self._measures.answered_ns:
+            self.stop(Disposition.CANCELLED)
+            return
+        self._watch(self._settings.goodbye_ms, self.stop)
+        self._take_floor(GoodbyeWanted())
+
+    def stop(self, why: str = Disposition.CANCELLED) -> None:
+        """End the call at once."""
+        self._cut_by_us = self._cut_by_us or why
+        if self._leg is not None:
+            self._leg.hang_up()
+
+    def _watch(self, after_ms: int, then: Callable[[], None]) -> None:
+        if self._watchdog is not None:
+            self._watchdog.cancel()
+        self._watchdog = asyncio.get_running_loop().call_later(after_ms / 1000, then)
+
+    def _display_name(self) -> str:
+        fields = self._contact.fields
+        return str(fields.get("name") or fields.get("first_name") or self._contact.number)
+
+    # --- what the line and the recogniser report ----------------------------------------------------
+
+    def on_event(self, event: LegEvent) -> None:
+        """LegHandler: anything but audio."""
+        self._measures.event(event)
+        match event:
+            case LegDialled():
+                spawn(
+                    self._services.dialled(self._request.attempt_id, event.sip_call_id),
+                    name=f"dialled:{self.call_id}",
+                )
+            case LegRinging():
+                self._services.live.call_state(self.call_id, "ringing")
+            case LegAnswered():
+                self._log.info("leg.answered", codec=event.codec)
+                self._services.live.call_state(self.call_id, self._dialog.at)
+                self._quiet_since_ns = event.t_ns
+                if self._turns is not None:
+                    self._turns.answered(event.t_ns)
+                self._watch(self._settings.longest_call_ms, self.drain)
+            case LegFlushed():
+                if self._turns is not None:
+                    self._turns.flushed(event)
+            case LegDtmf():
+                self._key(event)
+            case LegTransfer():
+                if event.done:
+                    self._event(TransferEnded(200 <= event.sip_code < 300))
+            case LegEnded():
+                if not self._ended.done():
+                    self._ended.set_result(event)
+            case _:
+                pass
+
+    def on_frame(self, pcm: memoryview, seq: int, t_ns: int, played: int) -> None:
+        """LegHandler: 20 ms of the callee."""
+        missing = max(0, seq - self._next_seq) if self._next_seq >= 0 else 0
+        self._next_seq = seq + 1
+        was_busy = self._playout.busy
+        ours = self._playout.advance(played)
+        listener, turns = self._listener, self._turns
+        if not self._measures.answered_ns or listener is None or turns is None:
+            return
+        if self._recorder is not None:
+            if missing:
+                self._recorder.silence(missing)
+            self._recorder.frame(pcm, ours)
+        if was_busy and not self._playout.busy:
+            self._quiet_since_ns = t_ns
+        if self._announce_silence and not self._speaker.busy:
+            self._announce_silence = False
+            self._played_out()
+        if self._machines.waiting:
+            if self._machines.ready(listener.vad, pcm, t_ns):
+                self._event(MachineReady())
+            return
+        signal = listener.frame(pcm, t_ns, missing)
+        if signal is Signal.SPEECH_STARTED:
+            self._note_suspected_cut(t_ns)
+        if self._machines.frame(t_ns, listener.speech):
+            self._take_floor(MachineAnswered())
+            return
+        turns.signal(signal, t_ns)
+        if (
+            self.listen is not None
+            and not turns.open
+            and not self._speaker.busy
+            and ms_between(max(self._quiet_since_ns, listener.last_voiced_ns), t_ns) >= self.listen.silence_ms
+        ):
+            self._quiet_since_ns = t_ns
+            self._event(NothingHeard())
+
+    def on_hypothesis(self, hypothesis: Hypothesis) -> None:
+        """RecognizerListener: words."""
+        if self._listener is None or self._turns is None or not self._listener.hypothesis(hypothesis):
+            return
+        if self._machines.words(hypothesis.text):
+            self._take_floor(MachineAnswered())
+        elif not self._machines.waiting:
+            self._turns.hypothesis(hypothesis)
+
+    def on_recognizer_failed(self, reason: str) -> None:
+        """RecognizerListener: no words any more in this call."""
+        self._session = None
+        if self._listener is not None:
+            self._listener.recognizer_failed()
+        self.part_failed("recogniser", reason)
+
+    def part_failed(self, part: str, why: str) -> None:
+        """Something of ours failed for good: apologise; where even that fails, end the call."""
+        self._log.warning("part.failed", part=part, why=why)
+        self._record.cause = self._record.cause or f"{part}: {why}"
+        if self._ended.done():
+            return
+        again = part in self._failed_parts
+        self._failed_parts.add(part)
+        if not self._measures.answered_ns or again:
+            self.stop(Disposition.FAILED)
+        else:
+            self._take_floor(PartFailed(part))
+
+    def _note_suspected_cut(self, t_ns: int) -> None:
+        if self._record.turns and ms_between(self._last_commit_ns, t_ns) < SUSPECTED_CUT_MS:
+            self._record.turns[-1].suspected_cut = True
+
+    # --- turns --------------------------------------------------------------------------------------
+
+    def propose(self, text: str, answer: IntentAnswer, interrupted: bool) -> tuple[Heard, machine.Step]:
+        """Floor: what would be said to this."""
+        wants = self.listen.wants_slots if self.listen is not None else ()
+        slots = read_slots(text, self._contact.language, wants, self._today) if wants else {}
+        heard = Heard(text, answer.intent, answer.score, slots, interrupted)
+        return heard, machine.step(self._plan, self._dialog, heard)
+
+    def take_turn(self, turn: EndedTurn) -> None:
+        """Floor: the callee's turn is over; answer it."""
+        heard = turn.heard
+        record = TurnRecord(
+            round_id=len(self._record.turns) + 1,
+            text=heard.text,
+            intent=heard.intent,
+            score=heard.score,
+            state_from=self._dialog.at,
+            state_to=turn.step.state.at,
+            endpoint_ms=ms_between(turn.last_voiced_ns, turn.decision_ns),
+            barge_in_ms=turn.barge_in_ms,
+            speech_start_ms=self._measures.since_answer_ms(turn.speech_started_ns),
+            speech_end_ms=self._measures.since_answer_ms(turn.last_voiced_ns),
+            slots=dict(heard.slots),
+        )
+        self._commit(record, turn.step, turn.decision_ns, turn.last_voiced_ns)
+
+    def _key(self, event: LegDtmf) -> None:
+        if self.listen is None or self._turns is None:
+            return
+        self._speaker.stop()
+        self._turns.drop()
+        step = machine.step(self._plan, self._dialog, KeyPressed(event.digit))
+        record = TurnRecord(
+            round_id=len(self._record.turns) + 1,
+            text=event.digit,
+            intent="dtmf",
+            score=1.0,
+            state_from=self._dialog.at,
+            state_to=step.state.at,
+            endpoint_ms=0.0,
+        )
+        self._commit(record, step, event.t_ns, event.t_ns)
+
+    def _commit(self, record: TurnRecord, step: machine.Step, decision_ns: int, last_voiced_ns: int) -> None:
+        self._last_commit_ns = decision_ns
+        self._record.turns.append(record)
+
+        def reply_begins(utterance: int) -> None:
+            self._measures.expect_reply(utterance, record, decision_ns, last_voiced_ns)
+
+        self._apply(step, reply_begins)
+        record.reply_text = " ".join(c.text for c in step.commands if isinstance(c, Say))
+        self._services.live.call_heard(self.call_id, record.text, record.intent, record.reply_ms)
+
+    # --- executing the dialog -------------------------------------------------------------------------
+
+    def _take_floor(self, event: DialogEvent) -> None:
+        """An event that ends what is being said and heard."""
+        self._speaker.stop()
+        if self._turns is not None:
+            self._turns.drop()
+        self._event(event)
+
+    def _event(self, event: DialogEvent) -> None:
+        self._apply(machine.step(self._plan, self._dialog, event))
+
+    def _apply(self, step: machine.Step, reply_begins: Callable[[int], None] | None = None) -> None:
+        if step.state.at != self._dialog.at:
+            self._services.live.call_state(self.call_id, step.state.at)
+        self._dialog = step.state
+        says = [command for command in step.commands if isinstance(command, Say)]
+        for command in step.commands:
+            self._execute(command)
+        if says:
+            self._speaker.say(says, reply_begins)
+        elif reply_begins is not None:
+            self._speaker.resume()
+        if step.commands:
+            self._announce_silence = True
+
+    def _execute(self, command: DialogCommand) -> None:
+        match command:
+            case Listen():
+                self.listen = command
+                self._after_speech = None
+                if self._listener is not None:
+                    self._listener.expect(command)
+            case WaitForBeep():
+                self.listen = None
+                self._machines.wait(command)
+            case Outcome():
+                self._record.disposition = command.disposition
+            case Remember():
+                self._record.slots.update(command.slots)
+            case Suppress():
+                self._record.suppress = True
+                self._suppressing.append(
+                    spawn(
+                        self._services.suppress(self._contact.number, command.reason),
+                        name=f"suppress:{self.call_id}",
+                    )
+                )
+            case HangUp() | TransferTo():
+                self.listen = None
+                self._after_speech = command
+            case Say():
+                pass  # spoken together, once the rest is known
+
+    def _played_out(self) -> None:
+        """Nothing of ours is left to be heard."""
+        after, self._after_speech = self._after_speech, None
+        if isinstance(after, HangUp):
+            if self._leg is not None:
+                self._leg.hang_up()
+        elif isinstance(after, TransferTo):
+            if self._leg is not None:
+                self._leg.transfer(after.target)
+        elif self._turns is not None and not self._turns.played_out():
+            self._event(SpeechDone())
