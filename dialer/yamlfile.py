@@ -110,12 +110,14 @@ def read_yaml(path: Path) -> YamlFile:
         try:
             node = loader.get_single_node()
         finally:
-            loader.dispose()  # type: ignore[no-untyped-call]
+            loader.dispose()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark is not None else None
         out.mistakes.append(
-            Mistake(path, line, "", f"not valid YAML: {error.problem}", "Check indentation, quotes and colons")
+            Mistake(
+                path, line, "", f"not valid YAML: {error.problem}", "Check indentation, quotes and colons"
+            )
         )
         return out
     except yaml.YAMLError as error:
@@ -123,7 +125,9 @@ def read_yaml(path: Path) -> YamlFile:
         return out
     if not isinstance(node, yaml.MappingNode):
         out.mistakes.append(
-            Mistake(path, 1, "", "the file must be a mapping at its top level", "Start it with `key: value` lines")
+            Mistake(
+                path, 1, "", "the file must be a mapping at its top level", "Start it with `key: value` lines"
+            )
         )
         return out
     out.lines[()] = node.start_mark.line + 1
