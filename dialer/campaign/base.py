@@ -201,9 +201,10 @@ class CampaignProgress:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What the scheduler is doing: ``running``, ``waiting``, ``blind``, ``draining``, ``stopping``, ``ended``.
+    """What the scheduler is doing.
 
-    ``blind``: the wished state cannot be read, so no new calls are placed; ``note`` says why.
+    ``state`` is ``running``, ``waiting``, ``blind``, ``draining``, ``stopping`` or ``ended``. ``blind``:
+    the wished state cannot be read, so no new calls are placed; ``note`` says why.
     """
 
     state: str = "waiting"

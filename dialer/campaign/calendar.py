@@ -40,12 +40,12 @@ class CallingHours:
         return hash((tuple(sorted(self.windows.items())), self.closed_days, self.any_zone))
 
 
-ALWAYS_OPEN = CallingHours(windows={d: ((0, MINUTES_PER_DAY),) for d in range(7)}, any_zone=True)
+ALWAYS_OPEN = CallingHours(windows=dict.fromkeys(range(7), ((0, MINUTES_PER_DAY),)), any_zone=True)
 
 
 def same_every_day(start_minute: int, end_minute: int) -> CallingHours:
     """One window, the same on all seven days."""
-    return CallingHours(windows={day: ((start_minute, end_minute),) for day in range(7)})
+    return CallingHours(windows=dict.fromkeys(range(7), ((start_minute, end_minute),)))
 
 
 @lru_cache(maxsize=1024)

@@ -131,7 +131,7 @@ class Attempt(Base):
     campaign_id: Mapped[int | None] = mapped_column(ForeignKey("campaigns.id"))
     contact_id: Mapped[int | None] = mapped_column(ForeignKey("contacts.id"))
     number: Mapped[str] = mapped_column(Text)  # E.164, or the SIP URI of a call made by hand
-    caller_id: Mapped[str] = mapped_column(String(32), default="")
+    caller_id: Mapped[str] = mapped_column(Text, default="")
     trunk: Mapped[str] = mapped_column(Text, default="")
     opened_at_ms: Mapped[int] = mapped_column(BigInteger)
     dialled_at_ms: Mapped[int | None] = mapped_column(BigInteger)
@@ -152,7 +152,7 @@ class Call(Base):
     campaign_id: Mapped[int | None] = mapped_column(ForeignKey("campaigns.id"))
     contact_id: Mapped[int | None] = mapped_column(ForeignKey("contacts.id"))
     number: Mapped[str] = mapped_column(Text)
-    caller_id: Mapped[str] = mapped_column(String(32), default="")
+    caller_id: Mapped[str] = mapped_column(Text, default="")
     trunk: Mapped[str] = mapped_column(Text, default="")
     started_at_ms: Mapped[int] = mapped_column(BigInteger)
     ended_at_ms: Mapped[int] = mapped_column(BigInteger)
@@ -166,7 +166,7 @@ class Call(Base):
     talk_ms: Mapped[float] = mapped_column(default=0.0)
     answer_ms: Mapped[float | None]
     hung_up_by: Mapped[str] = mapped_column(Text, default="")
-    codec: Mapped[str] = mapped_column(String(32), default="")
+    codec: Mapped[str] = mapped_column(Text, default="")
     jitter_ms: Mapped[float | None]
     loss_percent: Mapped[float | None]
     mos: Mapped[float | None]
@@ -237,7 +237,7 @@ class Consent(Base):
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     number: Mapped[str] = mapped_column(String(32))
     scope: Mapped[str] = mapped_column(Text, default="")
-    kind: Mapped[str] = mapped_column(String(32))
+    kind: Mapped[str] = mapped_column(Text)
     source: Mapped[str] = mapped_column(Text, default="")
     given_at_ms: Mapped[int] = mapped_column(BigInteger)
     revoked_at_ms: Mapped[int | None] = mapped_column(BigInteger)
@@ -250,7 +250,7 @@ class User(Base):
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     name: Mapped[str] = mapped_column(Text, unique=True)
-    role: Mapped[str] = mapped_column(String(32))
+    role: Mapped[str] = mapped_column(Text)
     password_hash: Mapped[str] = mapped_column(Text)
     created_at_ms: Mapped[int] = mapped_column(BigInteger)
     disabled_at_ms: Mapped[int | None] = mapped_column(BigInteger)

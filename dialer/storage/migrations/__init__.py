@@ -1,0 +1,1 @@
+"""The history of the tables (alembic); ``dialer db upgrade`` runs it through ``dialer.storage.sql``."""
