@@ -57,17 +57,27 @@ class YamlFile:
 
     def line_of(self, place: Place) -> int | None:
         """The line of ``place``, or of the nearest thing around it that is in the file."""
-        known: Place = ()
-        for part in place:
-            # A shape may wrap what is written short (one entry as a list of one): such steps are not
-            # in the file and are passed over.
-            if (*known, part) in self.lines:
-                known = (*known, part)
-        return self.lines.get(known)
+        return self.lines.get(self._written(place))
 
     def mistake(self, place: Place, problem: str, mend: str) -> Mistake:
         """A mistake at ``place`` of this file."""
-        return Mistake(self.path, self.line_of(place), dotted(place), problem, mend)
+        shown = self._written(place)
+        if place and isinstance(place[-1], str) and shown[-1:] != place[-1:]:
+            inside: Any = self.data
+            for part in shown:
+                inside = inside[part]
+            if isinstance(inside, dict):
+                shown = (*shown, place[-1])  # a key that should be there and is not
+        return Mistake(self.path, self.line_of(place), dotted(shown), problem, mend)
+
+    def _written(self, place: Place) -> Place:
+        # A shape may wrap what is written short (one entry as a list of one): such steps are not in the
+        # file and are passed over.
+        known: Place = ()
+        for part in place:
+            if (*known, part) in self.lines:
+                known = (*known, part)
+        return known
 
 
 def dotted(place: Place) -> str:

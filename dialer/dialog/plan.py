@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, Protocol
 
 from dialer.dialog import slots as slot_words
 from dialer.dialog.messages import Expectation
@@ -17,18 +17,23 @@ BUILT_IN_FIELDS = ("number", "language", "recording")
 # What listeners say to show that they listen; ``dialog.yaml`` may name its own.
 BACKCHANNELS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
-        "en": frozenset({"mm", "mm hm", "mhm", "uh huh", "hm", "hmm", "ah", "oh", "right", "i see"}),
+        "en": frozenset({"mm", "mm hm", "mhm", "uh huh", "hm", "hmm", "ah", "oh", "i see"}),
         "zh": frozenset({"嗯", "嗯嗯", "哦", "噢", "啊"}),
         "yue": frozenset({"嗯", "係", "哦", "啊", "嗯嗯"}),
     }
 )
 
 
-class Example(NamedTuple):
-    """One row of ``intents/<language>.jsonl``."""
+class Example(Protocol):
+    """One row of ``intents/<language>.jsonl`` (``intent.examples.Example``)."""
 
-    text: str
-    intent: str
+    @property
+    def text(self) -> str:
+        """What was said."""
+
+    @property
+    def intent(self) -> str:
+        """Its label."""
 
 
 @dataclass(frozen=True, slots=True)
