@@ -5,6 +5,7 @@ All mistakes are collected, each with its line and what to do about it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -76,7 +77,8 @@ class _Check:
         self.mistakes: list[Mistake] = []
 
     def _add(self, place: Place, problem: str, mend: str) -> None:
-        if place[2:3] in (("silence",), ("no_match",), ("groups",)) and place[:4] not in self._file.lines:
+        inner = {"silence": 4, "no_match": 4, "groups": 3}.get(str(place[2]) if len(place) > 3 else "")
+        if inner is not None and place[:inner] not in self._file.lines:
             place = ("defaults", *place[2:])  # the state left it out
         self.mistakes.append(self._file.mistake(place, problem, mend))
 
@@ -93,6 +95,10 @@ class _Check:
         self._known(("limits", "then"), "state", plan.turns_then, plan.states)
         if plan.failure.transfer:
             self._known(("failure", "transfer"), "target", plan.failure.transfer, plan.targets)
+        for name, target in plan.targets.items():
+            if not re.fullmatch(r"(sips?:|tel:)\S+|\+[1-9]\d{6,14}", target):
+                problem = f"{target!r} cannot be called"
+                self._add(("targets", name), problem, "Write a SIP URI, or a number like +12025550100")
         for index, name in enumerate(sorted(plan.private.after)):
             self._known(("private", "after", index), "state", name, plan.states)
         for name in sorted(plan.private.fields):
