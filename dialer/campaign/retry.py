@@ -35,6 +35,7 @@ SHARED_RULES: Mapping[str, RetryRule] = MappingProxyType(
         Disposition.FAILED: RetryRule(HOUR_MS, jitter_ms=10 * MINUTE_MS),
         Disposition.HUNG_UP: RetryRule(DAY_MS, jitter_ms=HOUR_MS),
         Disposition.NO_RESPONSE: RetryRule(4 * HOUR_MS, jitter_ms=10 * MINUTE_MS),
+        Disposition.CANCELLED: RetryRule(15 * MINUTE_MS, jitter_ms=MINUTE_MS),
         Disposition.INVALID_NUMBER: NEVER,
     }
 )

@@ -5,6 +5,7 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+import sqlalchemy as sa
 
 from dialer.call import CallRecord, TurnRecord
 from dialer.campaign.base import ContactNext, ContactState, Wish, ZoneDue
@@ -166,7 +167,7 @@ def test_controls_are_read_by_scope(records: SqlRecords) -> None:
     assert records.controls().of("bills").wish is Wish.PAUSE
     with writing(records.engine) as c:
         c.execute(
-            ControlRow.__table__.insert(),
+            sa.insert(ControlRow),
             [
                 {
                     "scope": "",
