@@ -61,7 +61,7 @@ def check_plan(plan: DialogPlan, file: YamlFile, around: Surroundings) -> list[M
     check.conditions()
     check.prompts()
     check.states()
-    if not check.mistakes:  # walking needs every name to lead somewhere
+    if check.walkable:
         check.walks()
         check.private_fields()
         check.unknown_slots()
@@ -75,6 +75,7 @@ class _Check:
         self._file = file
         self._around = around
         self.mistakes: list[Mistake] = []
+        self.walkable = True  # every name leads somewhere and every text can be read
 
     def _add(self, place: Place, problem: str, mend: str) -> None:
         inner = {"silence": 4, "no_match": 4, "groups": 3}.get(str(place[2]) if len(place) > 3 else "")
@@ -85,6 +86,7 @@ class _Check:
     def _known(self, place: Place, what: str, name: str, known: Iterable[str]) -> None:
         names = list(known)
         if name not in names:
+            self.walkable = False
             self._add(place, f"there is no {what} {name!r}", did_you_mean(name, names))
 
     # --- names that must lead somewhere -----------------------------------------------------------
@@ -222,6 +224,7 @@ class _Check:
                 heard = {name: self._slot_sample(name) for name in self._plan.slots}
                 holds(condition, self._sample(full=True) | {"heard": heard})
         except RenderError as error:
+            self.walkable = False
             self._add(place, f"the condition is wrong: {error}", "Write an expression like `heard.date`")
             return
         for name in sorted(unknown):
@@ -249,6 +252,7 @@ class _Check:
         try:
             names = names_in(text, language)
         except RenderError as error:
+            self.walkable = False
             self._add(place, f"the text cannot be read: {error}", "Check the braces and the filter's name")
             return
         unknown = names - self._names()

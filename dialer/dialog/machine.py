@@ -76,7 +76,7 @@ class DialogState:
         contact: who is spoken with.
         slots: what has been learnt.
         silences, misses: nudges given in this state, since something usable was heard.
-        ignored: greetings passed over in this state.
+        ignored: whether a bare greeting was passed over in this state.
         turns: callee utterances and keys so far.
         counts: how often each prompt was said, which picks its next wording.
         last_said: what "sorry, what?" brings again.
@@ -90,7 +90,7 @@ class DialogState:
     slots: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)
     silences: int = 0
     misses: int = 0
-    ignored: int = 0
+    ignored: bool = False
     turns: int = 0
     counts: Mapping[str, int] = field(default_factory=lambda: _EMPTY)
     last_said: tuple[Say, ...] = ()
@@ -176,21 +176,31 @@ class _Walk:
 
     def _heard(self, event: Heard) -> None:
         here = self._here()
-        if event.intent in here.ignore and not event.slots and self._state.ignored == 0:
-            self._change(ignored=1)
+        if event.intent in here.ignore and event.interrupted and not self._state.ignored:
+            # A bare "hello?" into our greeting: nothing is said, so the runner goes on with it. Said after
+            # it, or twice, it is somebody who waits for us: they are asked again.
+            self._change(ignored=True)
             self._listen(here, silence_ms=min(here.silence_ms, self._plan.ignored_silence_ms))
             return
         if not self._count_turn():
             return
-        heard = self._fill(here, event.slots)
+        heard = self._wanted(here, event.slots)
         believed = event.score >= here.threshold and event.intent != OUT_OF_SCOPE
         moves = self._plan.moves_on(here, event.intent) if believed else ()
-        if heard and all(self._state.slots.get(name) is not None for name in here.wants):
+        if heard and all({**self._state.slots, **heard}.get(name) is not None for name in here.wants):
             # A value that was asked for is an answer, even where the words around it say nothing else.
             moves = (*moves, *here.filled)
         move = self._choose(moves, heard)
         if move is not None:
+            # "I paid on Monday" tells a day, but not the one that was asked for: a value is kept only
+            # where the move is about it.
+            if move in here.filled or "heard" in move.when:
+                self._put(heard)
             self._follow(move)
+        elif heard:
+            self._put(heard)
+            self._change(silences=0, misses=0)
+            self._ask_again(here)
         elif believed and event.intent in here.ignore:
             self._ask_again(here)
         else:
@@ -229,18 +239,10 @@ class _Walk:
             return False
         return True
 
-    def _fill(self, here: State, heard: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Keep the values that this state wants; ``heard`` is by kind (or by the slot's own name).
-
-        Returns the slots that this utterance filled, by name.
-        """
-        new = {}
-        for name in here.wants:
-            value = heard.get(name, heard.get(self._plan.slots[name]))
-            if value is not None:
-                new[name] = value
-        self._put(new)
-        return new
+    def _wanted(self, here: State, heard: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The slots of this state that were heard, by name; ``heard`` is by kind (or by name)."""
+        values = {name: heard.get(name, heard.get(self._plan.slots[name])) for name in here.wants}
+        return {name: value for name, value in values.items() if value is not None}
 
     # --- moving -----------------------------------------------------------------------------------
 
@@ -282,7 +284,7 @@ class _Walk:
             if name in passed:
                 raise CampaignError(f"the dialog turns in a circle at {name!r} without the callee")
             passed.add(name)
-            self._change(name=name, silences=0, misses=0, ignored=0)
+            self._change(name=name, silences=0, misses=0, ignored=False)
             if here.outcome:
                 self._outcome(here.outcome)
             if here.suppress:

@@ -124,7 +124,7 @@ class State:
         on: moves by intent; the first whose condition holds is taken.
         keys: moves by DTMF digit.
         groups: names of the groups of global moves that hold here.
-        ignore: intents that make no turn the first time (a bare "hello?").
+        ignore: intents that make no turn when they come into our prompt (a bare "hello?"), once.
         wants: slots read from what is said here.
         filled: taken when an utterance filled one of ``wants``, none is missing, and its intent leads
             nowhere.
