@@ -75,6 +75,9 @@ class LiveView(Protocol):
     def call_heard(self, call_id: str, text: str, intent: str, reply_ms: float | None) -> None:
         """A turn."""
 
+    def call_replied(self, call_id: str, reply_ms: float) -> None:
+        """Our reply to the last turn has begun."""
+
     def call_ended(self, call_id: str, disposition: str) -> None:
         """It is over."""
 
@@ -87,7 +90,7 @@ class Services:
         new_vad: makes the voice activity detector of one line.
         suppress: ``(number, reason)`` is durably on the do-not-call list when it returns.
         dialled: ``(attempt_id, sip_call_id)`` once the INVITE has left.
-        context_prefix: put before a dialog state's name to name the recogniser's context.
+        context_prefix: recogniser contexts are named prefix, language, slash, dialog state.
         recording_path: where the recording of a call goes; None where calls are not recorded.
     """
 

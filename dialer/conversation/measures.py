@@ -37,8 +37,8 @@ class CallMeasures:
         """Milliseconds of the call's own time."""
         return ms_between(self.answered_ns, t_ns)
 
-    def event(self, event: LegEvent) -> None:
-        """Take note of anything that the leg reports."""
+    def event(self, event: LegEvent) -> TurnRecord | None:
+        """Take note of anything that the leg reports; returns the turn whose reply begins with it."""
         record = self.record
         match event:
             case LegDialled():
@@ -53,7 +53,7 @@ class CallMeasures:
                 if self.dialled_ns:
                     record.setup_ms = ms_between(self.dialled_ns, event.t_ns)
             case LegVoiced():
-                self._voiced(event)
+                return self._voiced(event)
             case LegStats():
                 self._stats(event)
             case LegTransfer():
@@ -67,16 +67,18 @@ class CallMeasures:
                     record.talk_ms = ms_between(self.answered_ns, event.t_ns)
             case _:
                 pass
+        return None
 
-    def _voiced(self, event: LegVoiced) -> None:
+    def _voiced(self, event: LegVoiced) -> TurnRecord | None:
         if self.record.answer_ms is None and self.answered_ns:
             self.record.answer_ms = ms_between(self.answered_ns, event.t_ns)
         reply = self._replies.pop(event.utterance, None)
-        if reply is not None:
-            turn, decision_ns, last_voiced_ns = reply
-            turn.reply_ms = ms_between(decision_ns, event.t_ns)
-            if last_voiced_ns:
-                turn.gap_ms = ms_between(last_voiced_ns, event.t_ns)
+        if reply is None:
+            return None
+        turn, decision_ns, last_voiced_ns = reply
+        turn.reply_ms = ms_between(decision_ns, event.t_ns)
+        turn.gap_ms = ms_between(last_voiced_ns, event.t_ns)
+        return turn
 
     def _stats(self, event: LegStats) -> None:
         record = self.record

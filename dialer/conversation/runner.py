@@ -48,7 +48,7 @@ from dialer.dialog.messages import (
     WaitForBeep,
 )
 from dialer.dialog.plan import DialogPlan
-from dialer.dialog.slots import read_slots
+from dialer.intent.slots import read_slots
 from dialer.intent.base import IntentAnswer
 from dialer.speech.base import Hypothesis, RecognizerSession
 from dialer.speech.endpointing import Endpointer, Signal
@@ -182,21 +182,21 @@ class CallRunner:
         self._session = services.recognizer.open(self.call_id, self)
         self._listener = Listener(
             services.new_vad(),
-            Endpointer(settings.endpointing),
+            Endpointer(settings.endpointing, self._contact.language),
             self._session,
             settings.endpointing.pre_roll_ms,
-            services.context_prefix,
+            f"{services.context_prefix}{self._contact.language}/",
         )
         self._turns = TurnTaking(
             self.call_id,
             self._contact.language,
-            settings,
-            self,
-            self._listener,
-            self._speaker,
-            self._playout,
-            services.intents,
-            services.prompts,
+            settings=settings,
+            floor=self,
+            listener=self._listener,
+            speaker=self._speaker,
+            playout=self._playout,
+            intents=services.intents,
+            prompts=services.prompts,
         )
 
     async def _close(self) -> None:
@@ -251,7 +251,9 @@ class CallRunner:
 
     def on_event(self, event: LegEvent) -> None:
         """LegHandler: anything but audio."""
-        self._measures.event(event)
+        replied = self._measures.event(event)
+        if replied is not None and replied.reply_ms is not None:
+            self._services.live.call_replied(self.call_id, replied.reply_ms)
         match event:
             case LegDialled():
                 spawn(
@@ -262,7 +264,7 @@ class CallRunner:
                 self._services.live.call_state(self.call_id, "ringing")
             case LegAnswered():
                 self._log.info("leg.answered", codec=event.codec)
-                self._services.live.call_state(self.call_id, self._dialog.at)
+                self._services.live.call_state(self.call_id, self._dialog.name)
                 self._quiet_since_ns = event.t_ns
                 if self._turns is not None:
                     self._turns.answered(event.t_ns)
@@ -369,8 +371,8 @@ class CallRunner:
             text=heard.text,
             intent=heard.intent,
             score=heard.score,
-            state_from=self._dialog.at,
-            state_to=turn.step.state.at,
+            state_from=self._dialog.name,
+            state_to=turn.step.state.name,
             endpoint_ms=ms_between(turn.last_voiced_ns, turn.decision_ns),
             barge_in_ms=turn.barge_in_ms,
             speech_start_ms=self._measures.since_answer_ms(turn.speech_started_ns),
@@ -390,8 +392,8 @@ class CallRunner:
             text=event.digit,
             intent="dtmf",
             score=1.0,
-            state_from=self._dialog.at,
-            state_to=step.state.at,
+            state_from=self._dialog.name,
+            state_to=step.state.name,
             endpoint_ms=0.0,
         )
         self._commit(record, step, event.t_ns, event.t_ns)
@@ -420,8 +422,8 @@ class CallRunner:
         self._apply(machine.step(self._plan, self._dialog, event))
 
     def _apply(self, step: machine.Step, reply_begins: Callable[[int], None] | None = None) -> None:
-        if step.state.at != self._dialog.at:
-            self._services.live.call_state(self.call_id, step.state.at)
+        if step.state.name != self._dialog.name:
+            self._services.live.call_state(self.call_id, step.state.name)
         self._dialog = step.state
         says = [command for command in step.commands if isinstance(command, Say)]
         for command in step.commands:

@@ -25,7 +25,7 @@ from dialer.errors import SpeechError
 from dialer.intent.base import OUT_OF_SCOPE, IntentAnswer, IntentEngine, IntentQuery
 from dialer.speech.base import Hypothesis
 from dialer.speech.endpointing import Signal
-from dialer.speech.hesitation import is_backchannel
+from dialer.speech.backchannel import is_backchannel
 from dialer.telephony.base import LegFlushed
 
 GREETING = "greeting"
@@ -78,6 +78,7 @@ class TurnTaking:
         self,
         call_id: str,
         language: str,
+        *,
         settings: ConversationSettings,
         floor: Floor,
         listener: Listener,
@@ -251,10 +252,9 @@ class TurnTaking:
             self._barge_in_ms,
         )
         into_prompt = self._playout.busy or self._barge_in_ms is not None
+        goes_on = into_prompt and is_backchannel(text, self._language)
         self.drop()
-        if into_prompt and is_backchannel(text, self._language):
-            self._speaker.resume()
-        elif self._in_opening() and prepared.answer.intent == GREETING:
+        if goes_on or (self._in_opening() and prepared.answer.intent == GREETING):
             self._speaker.resume()
         elif self._in_opening() and self._playout.busy:
             self._held = turn  # heard and kept: taken as the answer when the greeting has been said
