@@ -72,6 +72,9 @@ class CampaignPlan:
         caller_ids: E.164 numbers shown, used in turn; empty for the trunk's own.
         lines: at most so many calls at once; None for as many as there are.
         cps: at most so many new calls in any second; None for no cap.
+        per_day, per_week: attempts on one number over all campaigns, in any 24 hours and any 7 days;
+            None for no cap.
+        consent_required: only numbers with a consent to automated calls on file are called.
     """
 
     campaign_id: int
@@ -82,6 +85,9 @@ class CampaignPlan:
     caller_ids: tuple[str, ...] = ()
     lines: int | None = None
     cps: float | None = None
+    per_day: int | None = None
+    per_week: int | None = None
+    consent_required: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +164,9 @@ class CampaignStore(Protocol):
     ) -> list[CallJob]:
         """Mark the next due contacts as in call and write their attempts, in one durable commit.
 
-        Contacts come by priority, then by ``due_at_ms``, then by their order in the list. Suppressed ones
-        are marked as done on the way and not returned.
+        Contacts come by priority, then by ``due_at_ms``, then by their order in the list. On the way
+        suppressed ones are marked as done, those without a needed consent as blocked, and those that
+        were tried too often of late are put off; each says why.
 
         Args:
             plan: the campaign.

@@ -18,6 +18,7 @@ from dialer.campaign.base import (
     Slot,
     ZoneDue,
 )
+from dialer.campaign.retry import put_off_until_ms
 from dialer.campaign.suppression import GLOBAL, SuppressionEntry, hit
 
 
@@ -45,6 +46,8 @@ class MemoryStore:
     wished: Controls = field(default_factory=Controls)
     open_attempts: dict[str, CallJob] = field(default_factory=dict)
     records: list[CallRecord] = field(default_factory=list)
+    consents: set[str] = field(default_factory=set)
+    history: list[tuple[str, int]] = field(default_factory=list)
 
     async def controls(self) -> Controls:
         """See ``CampaignStore.controls``."""
@@ -75,6 +78,18 @@ class MemoryStore:
                 stored.last_disposition = "suppressed"
                 stored.blocked_reason = f"suppressed: {entry.reason} ({entry.source})"
                 continue
+            number = stored.contact.number
+            if plan.consent_required and number not in self.consents:
+                stored.state = ContactState.BLOCKED
+                stored.blocked_reason = "no consent to automated calls is on file"
+                continue
+            until_ms = put_off_until_ms(
+                [at for called, at in self.history if called == number], plan.per_day, plan.per_week, now_ms
+            )
+            if until_ms is not None:
+                stored.due_at_ms = until_ms
+                continue
+            self.history.append((number, now_ms))
             slot = left.pop(0)
             stored.state = ContactState.IN_CALL
             stored.attempts += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -11,6 +11,7 @@ from dialer.call import Disposition
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
+WEEK_MS = 7 * DAY_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,3 +83,26 @@ def next_attempt_ms(
     if rule.after_ms is None:
         return None
     return ended_at_ms + rule.after_ms + round(rule.jitter_ms * spread)
+
+
+def put_off_until_ms(
+    attempts_ms: Sequence[int], per_day: int | None, per_week: int | None, now_ms: int
+) -> int | None:
+    """When a number may be tried again that was tried at these times, in any campaign.
+
+    Args:
+        attempts_ms: wall times of its attempts, in any order; older ones than a week do not matter.
+        per_day, per_week: caps for any 24 hours and any 7 days; None for no cap.
+        now_ms: wall time.
+
+    Returns:
+        The moment; None where it may be tried now.
+    """
+    newest_first = sorted(attempts_ms, reverse=True)
+    moments = [
+        newest_first[cap - 1] + span_ms
+        for cap, span_ms in ((per_day, DAY_MS), (per_week, WEEK_MS))
+        if cap is not None and len(newest_first) >= cap
+    ]
+    until_ms = max(moments, default=now_ms)
+    return until_ms if until_ms > now_ms else None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from dialer.call import CallRecord
-from dialer.campaign.base import CallJob, ContactNext, Controls, Slot, ZoneDue
+from dialer.campaign.base import CallJob, CampaignPlan, ContactNext, Controls, Slot, ZoneDue
 from dialer.errors import StorageError
 
 
@@ -75,8 +75,7 @@ class Suppress:
 class TakeContacts:
     """See ``CampaignStore.take``; its result is a list of ``CallJob``."""
 
-    campaign_id: int
-    campaign_name: str
+    plan: CampaignPlan
     slots: tuple[Slot, ...]
     now_ms: int
     is_open: Callable[[str], bool]

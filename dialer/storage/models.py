@@ -77,6 +77,7 @@ class Contact(Base):
     __tablename__ = "contacts"
     __table_args__ = (
         UniqueConstraint("campaign_id", "number"),
+        Index(None, "import_id"),
         Index(READY_LANES, "campaign_id", "state", "priority", "time_zone", "import_id", "due_at_ms", "id"),
     )
 

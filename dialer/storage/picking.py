@@ -16,18 +16,23 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from dialer.call import Contact as CallContact
+from dialer.call import Disposition
 from dialer.campaign.base import CallJob, ContactState, Slot, ZoneDue
+from dialer.campaign.retry import WEEK_MS, put_off_until_ms
 from dialer.campaign.suppression import patterns_for
 from dialer.storage.base import TakeContacts
 from dialer.storage.codec import load_values
-from dialer.storage.models import Attempt, Contact, Import, Suppression
+from dialer.storage.models import Attempt, Consent, Contact, Import, Suppression
 
+AUTOMATED_CALL = "automated_call"  # the kind of consent that a campaign may need
+NO_CONSENT = "no consent to automated calls is on file"
+PUT_OFF = "tried as often as is allowed of late, all campaigns together"
 SUPPRESSED = "suppressed"  # the last disposition of a contact that a list forbids to call
 _LANES_KEPT_MS = (
     1_000  # a lane that appears (a new import, a retry at another priority) waits so long at most
 )
 _LANES_A_QUERY = 100
-_MAX_ROUNDS = 20  # of contacts that turn out to be suppressed; the next take goes on
+_MAX_ROUNDS = 20  # of contacts that turn out not to be called; the next take goes on
 
 _first_lane = (
     sa.select(Contact.priority, Contact.time_zone, Contact.import_id)
@@ -59,11 +64,14 @@ _mark_in_call = (
     .values(state=ContactState.IN_CALL.value, attempts=Contact.attempts + 1)
     .returning(Contact.id)
 )
-_mark_suppressed = (
+_set_aside = (
     sa.update(Contact)
     .where(Contact.id == sa.bindparam("b_id"))
     .values(
-        state=ContactState.DONE.value, last_disposition=SUPPRESSED, blocked_reason=sa.bindparam("b_reason")
+        state=sa.bindparam("b_state"),
+        last_disposition=sa.bindparam("b_disposition"),
+        due_at_ms=sa.bindparam("b_due_at_ms"),
+        blocked_reason=sa.bindparam("b_reason"),
     )
 )
 _open_attempts = sa.insert(Attempt)
@@ -80,6 +88,7 @@ _columns = (
     Contact.attempts,
     Contact.priority,
     Contact.due_at_ms,
+    Contact.last_disposition,
 )
 
 
@@ -144,14 +153,11 @@ class Picker:
             rows = self._due(connection, op, len(op.slots) - len(taken), {row.id for row in taken})
             if not rows:
                 break
-            reasons = self._suppressed(connection, op, [row.number for row in rows])
-            taken += [row for row in rows if row.number not in reasons]
-            if not reasons:
+            aside = _barred(connection, op, rows)
+            taken += [row for row in rows if row.id not in aside]
+            if not aside:
                 break
-            connection.execute(
-                _mark_suppressed,
-                [{"b_id": row.id, "b_reason": reasons[row.number]} for row in rows if row.number in reasons],
-            )
+            connection.execute(_set_aside, list(aside.values()))
         if not taken:
             return []
         # Another host may have taken some of them since they were read: only what this changed is ours.
@@ -164,10 +170,10 @@ class Picker:
 
     def _due(self, connection: Connection, op: TakeContacts, limit: int, skip: set[int]) -> Sequence[Any]:
         """Due contacts, in order; the rows in ``skip`` are taken already."""
-        kept = self._lanes.get(op.campaign_id)
+        kept = self._lanes.get(op.plan.campaign_id)
         if kept is None or not 0 <= op.now_ms - kept[0] < _LANES_KEPT_MS:
-            kept = (op.now_ms, self.lanes(connection, op.campaign_id))
-            self._lanes[op.campaign_id] = kept
+            kept = (op.now_ms, self.lanes(connection, op.plan.campaign_id))
+            self._lanes[op.plan.campaign_id] = kept
         open_zones = {zone for zone in {lane.time_zone for lane in kept[1]} if op.is_open(zone)}
         rows: list[Any] = []
         for priority in sorted({lane.priority for lane in kept[1]}, reverse=True):
@@ -192,7 +198,7 @@ class Picker:
             sa.select(
                 sa.select(*_columns)
                 .where(
-                    Contact.campaign_id == op.campaign_id,
+                    Contact.campaign_id == op.plan.campaign_id,
                     Contact.state == ContactState.READY.value,
                     Contact.priority == lane.priority,
                     Contact.time_zone == lane.time_zone,
@@ -209,21 +215,6 @@ class Picker:
         return connection.execute(query).all()
 
     @staticmethod
-    def _suppressed(connection: Connection, op: TakeContacts, numbers: Sequence[str]) -> dict[str, str]:
-        """Why each suppressed number among these may not be called."""
-        patterns = {number: patterns_for(number) for number in numbers}
-        every = sorted({p for several in patterns.values() for p in several})
-        rows = connection.execute(_entries, {"patterns": every, "scopes": ["", op.campaign_name]}).all()
-        if not rows:
-            return {}
-        why = {row.pattern: f"suppressed: {row.reason} ({row.source})" for row in rows}
-        return {
-            number: next(why[p] for p in several if p in why)
-            for number, several in patterns.items()
-            if any(p in why for p in several)
-        }
-
-    @staticmethod
     def _taken_before(connection: Connection, op: TakeContacts) -> list[CallJob]:
         """The jobs of an earlier try whose answer was lost."""
         slots = {slot.attempt_id: slot for slot in op.slots}
@@ -232,7 +223,82 @@ class Picker:
             .join(Attempt, Attempt.contact_id == Contact.id)
             .where(Attempt.id.in_(list(slots)))
         ).all()
-        return [_job(op, row, slots[row.attempt_id], row.attempts) for row in rows]
+        found = {row.attempt_id: row for row in rows}
+        return [
+            _job(op, found[key], slot, found[key].attempts) for key, slot in slots.items() if key in found
+        ]
+
+
+def suppression_reasons(connection: Connection, campaign: str, numbers: Sequence[str]) -> dict[str, str]:
+    """Why each suppressed number among these may not be called in a campaign."""
+    patterns = {number: patterns_for(number) for number in numbers}
+    every = sorted({pattern for several in patterns.values() for pattern in several})
+    why: dict[str, str] = {}
+    for start in range(0, len(every), 1_000):
+        chunk = {"patterns": every[start : start + 1_000], "scopes": ["", campaign]}
+        for row in connection.execute(_entries, chunk):
+            why[row.pattern] = f"suppressed: {row.reason} ({row.source})"
+    return {
+        number: next(why[pattern] for pattern in several if pattern in why)
+        for number, several in patterns.items()
+        if any(pattern in why for pattern in several)
+    }
+
+
+def _barred(connection: Connection, op: TakeContacts, rows: Sequence[Any]) -> dict[int, dict[str, Any]]:
+    """The contacts among these that are not to be called now, as parameters of ``_set_aside``."""
+    aside: dict[int, dict[str, Any]] = {}
+
+    def put(row: Any, state: ContactState, reason: str, disposition: str = "", due_ms: int = 0) -> None:
+        aside[row.id] = {
+            "b_id": row.id,
+            "b_state": state.value,
+            "b_reason": reason,
+            "b_disposition": disposition or row.last_disposition,
+            "b_due_at_ms": due_ms or row.due_at_ms,
+        }
+
+    numbers = [row.number for row in rows]
+    for_ever = suppression_reasons(connection, op.plan.name, numbers)
+    agreed = _consenting(connection, op, numbers) if op.plan.consent_required else set(numbers)
+    recent = _recent_attempts(connection, op, numbers)
+    for row in rows:
+        until_ms = put_off_until_ms(recent.get(row.number, ()), op.plan.per_day, op.plan.per_week, op.now_ms)
+        if row.number in for_ever:
+            put(row, ContactState.DONE, for_ever[row.number], SUPPRESSED)
+        elif row.number not in agreed:
+            put(row, ContactState.BLOCKED, NO_CONSENT)
+        elif until_ms is not None:
+            put(row, ContactState.READY, PUT_OFF, due_ms=until_ms)
+    return aside
+
+
+def _consenting(connection: Connection, op: TakeContacts, numbers: Sequence[str]) -> set[str]:
+    query = sa.select(Consent.number).where(
+        Consent.number.in_(numbers),
+        Consent.kind == AUTOMATED_CALL,
+        Consent.scope.in_(["", op.plan.name]),
+        Consent.given_at_ms <= op.now_ms,
+        sa.or_(Consent.revoked_at_ms.is_(None), Consent.revoked_at_ms > op.now_ms),
+    )
+    return set(connection.execute(query).scalars())
+
+
+def _recent_attempts(
+    connection: Connection, op: TakeContacts, numbers: Sequence[str]
+) -> dict[str, list[int]]:
+    """The last week's attempts on each number, in all campaigns; what never was dialled is no attempt."""
+    if op.plan.per_day is None and op.plan.per_week is None:
+        return {}
+    query = sa.select(Attempt.number, Attempt.opened_at_ms).where(
+        Attempt.number.in_(numbers),
+        Attempt.opened_at_ms > op.now_ms - WEEK_MS,
+        sa.func.coalesce(Attempt.disposition, "") != Disposition.CANCELLED.value,
+    )
+    found: dict[str, list[int]] = {}
+    for row in connection.execute(query):
+        found.setdefault(row.number, []).append(row.opened_at_ms)
+    return found
 
 
 def _attempt(op: TakeContacts, row: Any, slot: Slot) -> dict[str, Any]:
@@ -240,7 +306,7 @@ def _attempt(op: TakeContacts, row: Any, slot: Slot) -> dict[str, Any]:
         "id": slot.attempt_id,
         "call_id": slot.call_id,
         "run_id": op.run_id,
-        "campaign_id": op.campaign_id,
+        "campaign_id": op.plan.campaign_id,
         "contact_id": row.id,
         "number": row.number,
         "caller_id": slot.caller_id,
@@ -255,8 +321,8 @@ def _job(op: TakeContacts, row: Any, slot: Slot, attempt_number: int) -> CallJob
     return CallJob(
         call_id=slot.call_id,
         attempt_id=slot.attempt_id,
-        campaign_id=op.campaign_id,
-        campaign_name=op.campaign_name,
+        campaign_id=op.plan.campaign_id,
+        campaign_name=op.plan.name,
         contact=CallContact(row.id, row.number, row.language, load_values(row.fields)),
         caller_id=slot.caller_id,
         trunk=slot.trunk,

@@ -29,9 +29,7 @@ class RecordStore:
         self, plan: CampaignPlan, slots: Sequence[Slot], now_ms: int, is_open: Callable[[str], bool]
     ) -> list[CallJob]:
         """See ``CampaignStore.take``."""
-        return await self._writer.take(
-            TakeContacts(plan.campaign_id, plan.name, tuple(slots), now_ms, is_open, self._writer.run_id)
-        )
+        return await self._writer.take(TakeContacts(plan, tuple(slots), now_ms, is_open, self._writer.run_id))
 
     async def close_call(self, job: CallJob, record: CallRecord, after: ContactNext) -> None:
         """See ``CampaignStore.close_call``."""

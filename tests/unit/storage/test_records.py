@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from dialer.call import CallRecord, TurnRecord
-from dialer.campaign.base import ContactNext, ContactState, Wish, ZoneDue
+from dialer.campaign.base import CampaignPlan, ContactNext, ContactState, Wish, ZoneDue
 from dialer.errors import StorageError
 from dialer.storage.base import AttemptDialled, CloseCall, OpenAttempt, Suppress, TakeContacts
 from dialer.storage.models import Attempt, Call, Contact, ControlRow, Recording, Suppression, Turn
@@ -20,7 +20,7 @@ EVERYWHERE = lambda _zone: True  # noqa: E731
 
 
 def take(records: SqlRecords, campaign_id: int, count: int, now_ms: int = NOW, **extra: object) -> list[int]:
-    op = TakeContacts(campaign_id, "bills", slots(count), now_ms, EVERYWHERE)
+    op = TakeContacts(CampaignPlan(campaign_id, "bills"), slots(count), now_ms, EVERYWHERE)
     op = dataclasses.replace(op, **extra)  # type: ignore[arg-type]
     [jobs] = records.apply([op], again=False)
     assert jobs is not None
@@ -36,7 +36,7 @@ def test_every_field_of_a_record_has_a_column() -> None:
 def test_taking_marks_contacts_and_opens_attempts(records: SqlRecords) -> None:
     campaign = add_campaign(records.engine)
     ids = add_contacts(records.engine, campaign, 3)
-    op = TakeContacts(campaign, "bills", slots(2), NOW, EVERYWHERE)
+    op = TakeContacts(CampaignPlan(campaign, "bills"), slots(2), NOW, EVERYWHERE)
     [jobs] = records.apply([op], again=False)
     assert jobs is not None
     assert [job.contact.contact_id for job in jobs] == ids[:2]
@@ -56,7 +56,7 @@ def test_taking_marks_contacts_and_opens_attempts(records: SqlRecords) -> None:
 def test_taking_again_after_a_lost_answer_gives_the_same_jobs(records: SqlRecords) -> None:
     campaign = add_campaign(records.engine)
     add_contacts(records.engine, campaign, 3)
-    op = TakeContacts(campaign, "bills", slots(2), NOW, EVERYWHERE)
+    op = TakeContacts(CampaignPlan(campaign, "bills"), slots(2), NOW, EVERYWHERE)
     [first] = records.apply([op], again=False)
     [second] = records.apply([op], again=True)
     assert first == second
@@ -107,7 +107,7 @@ def test_suppressed_contacts_are_passed_over_and_say_why(records: SqlRecords) ->
 def test_a_call_is_closed_in_one_transaction(records: SqlRecords) -> None:
     campaign = add_campaign(records.engine)
     [contact] = add_contacts(records.engine, campaign, 1)
-    op = TakeContacts(campaign, "bills", slots(1), NOW, EVERYWHERE)
+    op = TakeContacts(CampaignPlan(campaign, "bills"), slots(1), NOW, EVERYWHERE)
     [jobs] = records.apply([op], again=False)
     assert jobs is not None
     [job] = jobs
@@ -135,7 +135,9 @@ def test_a_call_is_closed_in_one_transaction(records: SqlRecords) -> None:
 def test_an_attempt_that_does_not_count_is_taken_back(records: SqlRecords) -> None:
     campaign = add_campaign(records.engine)
     [contact] = add_contacts(records.engine, campaign, 1)
-    [jobs] = records.apply([TakeContacts(campaign, "bills", slots(1), NOW, EVERYWHERE)], again=False)
+    [jobs] = records.apply(
+        [TakeContacts(CampaignPlan(campaign, "bills"), slots(1), NOW, EVERYWHERE)], again=False
+    )
     assert jobs is not None
     record = CallRecord(jobs[0].call_id, jobs[0].attempt_id, "cancelled")
     after = ContactNext(ContactState.READY, NOW + 1000, counts=False)

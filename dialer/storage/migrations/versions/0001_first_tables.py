@@ -134,6 +134,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("campaign_id", "number", name=op.f("uq_contacts_campaign_id_number")),
     )
     with op.batch_alter_table("contacts", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_contacts_import_id"), ["import_id"], unique=False)
         batch_op.create_index(
             "ix_contacts_lanes",
             ["campaign_id", "state", "priority", "time_zone", "import_id", "due_at_ms", "id"],
@@ -278,6 +279,7 @@ def downgrade() -> None:
     op.drop_table("attempts")
     with op.batch_alter_table("contacts", schema=None) as batch_op:
         batch_op.drop_index("ix_contacts_lanes")
+        batch_op.drop_index(batch_op.f("ix_contacts_import_id"))
 
     op.drop_table("contacts")
     with op.batch_alter_table("imports", schema=None) as batch_op:
