@@ -1,4 +1,4 @@
-"""What a softphone prints."""
+"""What a softphone tells programs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import io
 import json
 
 from dialer.clock import NS_PER_MS
-from dialer.simulator.report import HumanReport, JsonReport, Ready
+from dialer.simulator.report import JsonReport, Ready
 from dialer.simulator.truth import CalleeTurn, CallTruth
 
 READY = Ready(("127.0.0.1:5080", "127.0.0.1:5081"), 4, (("+12025550101", "ann"),), (("slt", "en-us+f3"),))
@@ -36,25 +36,3 @@ def test_programs_get_json_lines() -> None:
     assert ready["calls_per_gateway"] == 4
     assert (call["event"], call["persona"], call["turns"][0]["gap_ms"]) == ("call", "ann", 400)
     assert failed == {"event": "failed", "problem": "the port is busy"}
-
-
-def test_people_get_lines_to_read() -> None:
-    out = io.StringIO()
-    report = HumanReport(out)
-    report.ready(READY)
-    report.event(truth(), 1500 * MS, "says “Yes.”")
-    report.ended(truth())
-    text = out.getvalue()
-    assert "call sip:+12025550101@127.0.0.1:5080   (ann)" in text
-    assert "the voice en-us+f3 of eSpeak NG speaks for slt" in text
-    assert "    1.50 s  ann                  says “Yes.”" in text
-    assert "“Yes.” answered after 400 ms" in text
-    assert "“Stop.” caller silent after 300 ms, cut short by the caller" in text
-    assert "over, ended by the caller" in text
-    assert "heard: a.wav" in text
-
-
-def test_anybody_can_be_called() -> None:
-    out = io.StringIO()
-    HumanReport(out).ready(Ready(("127.0.0.1:5080",), 4, ()))
-    assert "call sip:anybody@127.0.0.1:5080" in out.getvalue()
