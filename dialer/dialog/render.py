@@ -60,6 +60,7 @@ def holds(condition: str, values: Mapping[str, Any]) -> bool:
         raise RenderError(f"cannot decide {condition!r}: {error}") from error
 
 
+@lru_cache(maxsize=4096)  # asked for every prompt of every call
 def names_in(source: str, language: str) -> frozenset[str]:
     """The fields that a prompt text names.
 
@@ -73,6 +74,7 @@ def names_in(source: str, language: str) -> frozenset[str]:
         raise RenderError(_message(error)) from error
 
 
+@lru_cache(maxsize=1024)
 def names_in_condition(condition: str) -> frozenset[str]:
     """The fields that a condition names.
 
