@@ -9,13 +9,14 @@ Line cards come first, before anything heavy is loaded here.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dialer.call import CallRecord
@@ -50,8 +51,8 @@ class RecordLink:
         dialled: ``(attempt_id, sip_call_id)``: the INVITE has left.
     """
 
-    suppress: Callable[[str, str], Awaitable[None]]
-    dialled: Callable[[str, str], Awaitable[None]]
+    suppress: Callable[[str, str], Coroutine[Any, Any, None]]
+    dialled: Callable[[str, str], Coroutine[Any, Any, None]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,6 +108,13 @@ def check_campaign(path: Path) -> CheckReport:
     return CheckReport(path, (), Campaign(path, settings, plan, MappingProxyType(dict(examples))))
 
 
+def sample_fields(campaign: Campaign) -> dict[str, Any]:
+    """Made-up values for the contact fields of a campaign."""
+    return {
+        column.name: _SAMPLES[column.kind] for column in campaign.settings.columns if column.kind in _SAMPLES
+    }
+
+
 def _surroundings(settings: CampaignSettings, examples: Mapping[str, Sequence[Example]]) -> Surroundings:
     columns = [column for column in settings.columns if column.kind in _SAMPLES]
     return Surroundings(

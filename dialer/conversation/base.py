@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from dialer.clock import Clock
 from dialer.intent.base import IntentEngine
@@ -100,8 +100,8 @@ class Services:
     intents: IntentEngine
     prompts: Prompts
     new_vad: Callable[[], VoiceActivity]
-    suppress: Callable[[str, str], Awaitable[None]]
-    dialled: Callable[[str, str], Awaitable[None]]
+    suppress: Callable[[str, str], Coroutine[Any, Any, None]]
+    dialled: Callable[[str, str], Coroutine[Any, Any, None]]
     recording_path: Callable[[str], Path | None]
     live: LiveView
     context_prefix: str = ""

@@ -181,6 +181,7 @@ async def test_an_answer_leads_on_and_is_measured(call: Call) -> None:
         "opening",
         "thanks",
     )
+    assert turn.endpoint_ms is not None
     assert turn.endpoint_ms == pytest.approx(200, abs=40)  # one word was expected
     assert turn.reply_ms is not None
     assert turn.reply_ms <= 40
