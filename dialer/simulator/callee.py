@@ -38,6 +38,11 @@ MOST_RECORDED = 10 * 60 * 50
 """Frames of a recording; what a caller says after ten minutes is not kept."""
 
 
+def attempt_of(call: IncomingCall) -> str:
+    """The dialer's attempt id that an INVITE carries; empty without one."""
+    return next((value for name, value in call.headers.items() if name.lower() == "x-attempt-id"), "")
+
+
 class CalleeCall:
     """Answers one call as a persona does. Everything runs in the event loop's thread.
 
@@ -62,8 +67,7 @@ class CalleeCall:
         on_end: Callable[[CalleeCall], None],
         record: bool = False,
     ) -> None:
-        attempt = next((v for k, v in call.headers.items() if k.lower() == "x-attempt-id"), "")
-        self.truth = CallTruth(call.to_user, persona.name, attempt, invited_ns=call.t_ns)
+        self.truth = CallTruth(call.to_user, persona.name, attempt_of(call), invited_ns=call.t_ns)
         self.heard: bytearray | None = bytearray() if record else None
         self._leg = call.leg
         self._clips = clips

@@ -19,7 +19,7 @@ from dialer.aio import spawn
 from dialer.audio import read_wav, write_wav
 from dialer.clock import Clock, SystemClock
 from dialer.errors import DialerError
-from dialer.simulator.callee import CalleeCall
+from dialer.simulator.callee import CalleeCall, attempt_of
 from dialer.simulator.persona import Answer, Expect, Opening, Persona
 from dialer.simulator.report import JsonReport, Ready, Report
 from dialer.simulator.script import OPENING
@@ -231,7 +231,9 @@ class _Refused:
     """A call that nobody takes."""
 
     def __init__(self, call: IncomingCall, status: int, persona: str, report: Report) -> None:
-        self._truth = CallTruth(call.to_user, persona, sip_status=status, invited_ns=call.t_ns)
+        self._truth = CallTruth(
+            call.to_user, persona, attempt_of(call), sip_status=status, invited_ns=call.t_ns
+        )
         self._report = report
         call.leg.reject(status)
 

@@ -35,10 +35,12 @@ async def test_a_number_is_put_through_with_or_without_the_plus(number: str) -> 
 
 async def test_a_number_that_nobody_has_is_404() -> None:
     report = FakeReport()
-    call, leg = invite("+12025550177")
+    call, leg = invite("+12025550177", {"X-Attempt-Id": "abc"})
     exchange(report).on_incoming(call).on_event(ENDED)
     assert leg.asked == ["reject 404"]
-    assert [(c.number, c.persona, c.sip_status) for c in report.calls] == [("+12025550177", "", 404)]
+    refused = report.calls[0]
+    assert (refused.number, refused.persona, refused.sip_status) == ("+12025550177", "", 404)
+    assert refused.attempt_id == "abc"
 
 
 async def test_a_number_in_use_is_busy() -> None:
