@@ -87,7 +87,11 @@ def check_campaign(path: Path) -> CheckReport:
     dialog_file = read_yaml(path / DIALOG_FILE)
     mistakes: list[Mistake] = []
     settings = make_settings(settings_file)
-    plan = make_plan(dialog_file, settings.threshold if settings is not None else None)
+    if settings is None:
+        plan = make_plan(dialog_file)
+    else:
+        tails_ms = (settings.endpointing.min_tail_ms, settings.endpointing.max_tail_ms)
+        plan = make_plan(dialog_file, settings.threshold, tails_ms)
     examples: Mapping[str, Sequence[Example]] = {}
     try:
         examples = load_examples(path)

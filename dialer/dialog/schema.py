@@ -30,14 +30,8 @@ __all__ = ["DialogPlan", "DialogShape", "make_plan"]
 
 DEFAULT_SILENCE_MS = 5000
 DEFAULT_THRESHOLD = 0.5
-# Bounds of the pause that ends a turn (DESIGN part 3): yes or no is complete sooner than a sentence,
-# and people pause inside numbers and dates.
-TAILS_MS = {
-    Expectation.ONE_WORD: (200, 800),
-    Expectation.OPEN: (280, 800),
-    Expectation.DIGITS: (500, 1200),
-    Expectation.NOTHING: (280, 800),
-}
+# Bounds of the pause that ends a turn (DESIGN part 3); what is expected narrows them in ``endpointing``.
+DEFAULT_TAILS_MS = (280, 800)
 
 T = TypeVar("T")
 
@@ -270,12 +264,15 @@ _MODELS: Mapping[str, type[BaseModel]] = {
 }
 
 
-def make_plan(file: YamlFile, threshold: float | None = None) -> DialogPlan | None:
+def make_plan(
+    file: YamlFile, threshold: float | None = None, tails_ms: tuple[int, int] = DEFAULT_TAILS_MS
+) -> DialogPlan | None:
     """The plan that ``file`` describes; not yet checked for what the shape cannot say.
 
     Args:
         file: the read file; mistakes of shape are added to its ``mistakes``.
         threshold: the campaign's own default for the least score, over the file's.
+        tails_ms: the campaign's shortest and longest pause that ends a turn, for states that name none.
 
     Returns:
         The plan, or None where the shape is wrong.
@@ -298,7 +295,9 @@ def make_plan(file: YamlFile, threshold: float | None = None) -> DialogPlan | No
                 for name, p in shape.prompts.items()
             }
         ),
-        states=_frozen({name: _state(name, s, shape.defaults, least) for name, s in shape.states.items()}),
+        states=_frozen(
+            {name: _state(name, s, shape.defaults, least, tails_ms) for name, s in shape.states.items()}
+        ),
         groups=_frozen(
             {name: Group(name, _moves_by(g.on), _moves_by(g.keys)) for name, g in shape.groups.items()}
         ),
@@ -356,8 +355,10 @@ def _nudge(own: NudgeShape, default: NudgeShape) -> Nudge:
     return Nudge(_says(pick("say")), pick("times"), pick("then"))
 
 
-def _state(name: str, shape: StateShape, defaults: DefaultsShape, threshold: float) -> State:
-    low, high = TAILS_MS[shape.expect]
+def _state(
+    name: str, shape: StateShape, defaults: DefaultsShape, threshold: float, tails_ms: tuple[int, int]
+) -> State:
+    low, high = tails_ms
     say = _says(shape.say)
     return State(
         name=name,

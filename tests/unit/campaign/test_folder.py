@@ -52,11 +52,16 @@ def test_settings_decide_what_the_dialog_says(folder: Path, change: Change) -> N
         "recording: {enabled: true, announce: true}",
         "recording: {enabled: true, announce: false}",
     )
-    change("campaign.yaml", "voicemail: message", "voicemail: hang_up\nthreshold: 0.7")
+    change(
+        "campaign.yaml",
+        "voicemail: message",
+        "voicemail: hang_up\nthreshold: 0.7\nendpointing: {max_tail_ms: 900}",
+    )
     dialog = load_campaign(folder).dialog
     assert not dialog.announce_recording
     assert not dialog.voicemail.leave_message
-    assert dialog.states["opening"].threshold == 0.7
+    opening = dialog.states["opening"]
+    assert (opening.threshold, opening.min_tail_ms, opening.max_tail_ms) == (0.7, 280, 900)
 
 
 def test_all_mistakes_of_all_files_are_told_at_once(folder: Path, change: Change) -> None:

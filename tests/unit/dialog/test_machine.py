@@ -41,7 +41,7 @@ def test_the_greeting_comes_at_once_and_then_the_callee_has_the_word(talk: Talk)
     assert isinstance(listen, Listen)
     assert listen.state == "hello"
     assert listen.expectation is Expectation.ONE_WORD
-    assert (listen.silence_ms, listen.min_tail_ms, listen.max_tail_ms) == (3000, 200, 800)
+    assert (listen.silence_ms, listen.min_tail_ms, listen.max_tail_ms) == (3000, 280, 800)
     assert listen.allowed == {"affirm", "deny", "greeting", "ask_repeat", "wait", "who", "opt_out", "human"}
 
 
