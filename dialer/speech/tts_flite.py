@@ -92,7 +92,7 @@ class FliteSynthesizer:
                 raise SpeechError(f"flite failed: {errors.decode(errors='replace').strip()[:200]}")
             return _read(path)
         finally:
-            path.unlink(missing_ok=True)  # noqa: ASYNC240 - a temporary file, and no call is live here
+            path.unlink(missing_ok=True)
 
 
 def _read(path: Path) -> tuple[Pcm, int]:

@@ -1,0 +1,108 @@
+"""Language models made from example sentences: words, counts, and the ARPA text that decoders read.
+
+Pure: sentences in, text out. The model is a trigram with absolute discounting and back-off (Ney, Essen and
+Kneser 1994), computed over weighted sentences.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from math import log10
+
+START, END = "<s>", "</s>"
+_WORD = re.compile(r"[a-z]+(?:'[a-z]+)*'?")
+_ORDER = 3
+_DISCOUNT = 0.3
+_NEVER = -99.0  # log10 of what ARPA calls impossible
+
+Ngram = tuple[str, ...]
+_Counts = dict[Ngram, dict[str, float]]
+
+
+def words_of(text: str) -> tuple[str, ...]:
+    """The words of an English sentence as a recogniser knows them: lower case, without punctuation."""
+    return tuple(_WORD.findall(text.lower().replace("’", "'")))
+
+
+def weighted_sentences(
+    sentences: Iterable[tuple[str, str]], weights: Mapping[str, float]
+) -> dict[tuple[str, ...], float]:
+    """Each distinct sentence and its weight.
+
+    Args:
+        sentences: (text, intent).
+        weights: how much likelier than usual an intent is; 1 where it is not named.
+
+    The sentences of an intent share its weight, so that an intent with many examples is not likelier
+    for having them.
+    """
+    by_intent: dict[str, set[tuple[str, ...]]] = defaultdict(set)
+    for text, intent in sentences:
+        words = words_of(text)
+        if words:
+            by_intent[intent].add(words)
+    if not by_intent:
+        return {}
+    usual = sum(len(found) for found in by_intent.values()) / len(by_intent)
+    total: dict[tuple[str, ...], float] = defaultdict(float)
+    for intent, found in by_intent.items():
+        for words in found:
+            total[words] += weights.get(intent, 1.0) * usual / len(found)
+    return dict(total)
+
+
+def _count(sentences: Mapping[tuple[str, ...], float]) -> list[_Counts]:
+    """How often each word follows each history, by the history's length."""
+    counts: list[_Counts] = [defaultdict(lambda: defaultdict(float)) for _ in range(_ORDER)]
+    for words, weight in sentences.items():
+        tokens = (START, *words, END)
+        for at in range(1, len(tokens)):
+            for length in range(min(at, _ORDER - 1) + 1):
+                counts[length][tokens[at - length : at]][tokens[at]] += weight
+    return counts
+
+
+def arpa(sentences: Mapping[tuple[str, ...], float]) -> str:
+    """A trigram model in ARPA's text format.
+
+    Args:
+        sentences: the words of each sentence and its weight; at least one.
+    """
+    counts = _count(sentences)
+    # Probabilities by length of the history; the shorter ones first, since the longer ones back off to them.
+    probability: list[dict[Ngram, float]] = [{}, {}, {}]
+    backoff: dict[Ngram, float] = {}
+    for length, table in enumerate(counts):
+        for history, followers in table.items():
+            total = sum(followers.values())
+            # Weighted counts can be below one; the discount follows the smallest of them.
+            discount = _DISCOUNT * min(1.0, *followers.values()) if length else 0.0
+            for word, count in followers.items():
+                probability[length][(*history, word)] = (count - discount) / total
+            if length:
+                seen = sum(_lower(probability, (*history, word)) for word in followers)
+                left = discount * len(followers) / total
+                backoff[history] = left / max(1e-6, 1.0 - seen)
+    return _write(probability, backoff)
+
+
+def _lower(probability: Sequence[Mapping[Ngram, float]], ngram: Ngram) -> float:
+    """What the model of one order less gives for an n-gram that it has seen."""
+    return probability[len(ngram) - 2][ngram[1:]]
+
+
+def _write(probability: Sequence[Mapping[Ngram, float]], backoff: Mapping[Ngram, float]) -> str:
+    unigrams = {(START,): 0.0, **probability[0]}
+    tables = [unigrams, probability[1], probability[2]]
+    lines = ["\\data\\", *(f"ngram {n}={len(table)}" for n, table in enumerate(tables, start=1))]
+    for order, table in enumerate(tables, start=1):
+        lines += ["", f"\\{order}-grams:"]
+        for ngram in sorted(table):
+            chance = table[ngram]
+            entry = f"{log10(chance) if chance > 0 else _NEVER:.4f}\t{' '.join(ngram)}"
+            if order < _ORDER and ngram[-1] != END:
+                entry += f"\t{log10(max(backoff.get(ngram, 1.0), 1e-9)):.4f}"
+            lines.append(entry)
+    return "\n".join([*lines, "", "\\end\\", ""])
