@@ -49,8 +49,9 @@ class ListFile:
             self.size = path.stat().st_size
             self.encoding, self.sha256 = _examine(path, self._raw)
             self._raw.seek(0)
-            self._text = io.TextIOWrapper(self._raw, encoding=self.encoding, newline="")
-            first = self._text.readline()
+            text = io.TextIOWrapper(self._raw, encoding=self.encoding, newline="")
+            first = text.readline()
+            text.detach()  # or its end would close the file
             if not first.strip():
                 raise _mistake(path, None, "is empty", "The first row names the columns")
             self.delimiter = max(DELIMITERS, key=lambda d: _known_cells(first, d, known_headers))
