@@ -14,6 +14,7 @@ from dialer.campaign.base import CampaignPlan, ContactState, Control, Wish
 from dialer.campaign.outcome import next_allowed_ms
 from dialer.campaign.report import LATENCIES, CallRow, CampaignReport, summed
 from dialer.errors import StorageError
+from dialer.storage.bars import suppression_reasons
 from dialer.storage.base import UnknownAttempt
 from dialer.storage.codec import load_values
 from dialer.storage.lists import find_campaign
@@ -27,7 +28,6 @@ from dialer.storage.models import (
     Recording,
     Turn,
 )
-from dialer.storage.picking import suppression_reasons
 from dialer.storage.sql import reading
 
 

@@ -23,6 +23,7 @@ from dialer.storage.base import (
     WriteOp,
 )
 from dialer.storage.codec import dump_values
+from dialer.storage.lanes import find_lanes
 from dialer.storage.models import (
     Attempt,
     Call,
@@ -127,7 +128,11 @@ class SqlRecords:
     def due_zones(self, campaign_id: int) -> list[ZoneDue]:
         """See ``Records.due_zones``."""
         with reading(self._engine) as connection:
-            return self._picker.due_zones(connection, campaign_id)
+            earliest: dict[str, int] = {}
+            for lane in find_lanes(connection, campaign_id):
+                known = earliest.get(lane.time_zone, lane.due_at_ms)
+                earliest[lane.time_zone] = min(known, lane.due_at_ms)
+        return [ZoneDue(zone, due_at_ms) for zone, due_at_ms in earliest.items()]
 
     def close(self) -> None:
         """Give the connections back."""
