@@ -26,7 +26,6 @@ class ConversationSettings:
         longest_call_ms: after this the dialog says goodbye.
         goodbye_ms: how long a goodbye may take before the line is cut.
         detect_machines: whether answering machines are looked for.
-        machine_silence_ms: so long a silence after a machine's greeting means that no beep will come.
     """
 
     opening_ms: int = 2000
@@ -36,7 +35,6 @@ class ConversationSettings:
     longest_call_ms: int = 300_000
     goodbye_ms: int = 10_000
     detect_machines: bool = True
-    machine_silence_ms: int = 2500
     endpointing: EndpointSettings = field(default_factory=EndpointSettings)
 
 

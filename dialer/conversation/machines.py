@@ -15,9 +15,10 @@ class MachineWatch:
     Args:
         enabled: whether machines are looked for at all.
         silence_ms: so long a silence after a machine's greeting means that it is over without a beep.
+        language: of the words.
     """
 
-    def __init__(self, enabled: bool, silence_ms: int) -> None:
+    def __init__(self, enabled: bool, silence_ms: int, language: str) -> None:
         self._detector = MachineDetector() if enabled else None
         self._beep = BeepDetector()
         self._silence_ms = silence_ms

@@ -121,7 +121,7 @@ class CallRunner:
             self._playout,
             lambda error: self.part_failed("synthesizer", str(error)),
         )
-        self._machines = MachineWatch(settings.detect_machines, settings.machine_silence_ms)
+        self._machines = MachineWatch(settings.detect_machines, plan.machine_silence_ms, contact.language)
         self._session: RecognizerSession | None = None
         self._listener: Listener | None = None
         self._turns: TurnTaking | None = None
@@ -362,6 +362,10 @@ class CallRunner:
         slots = read_slots(text, self._contact.language, wants, self._today) if wants else {}
         heard = Heard(text, answer.intent, answer.score, slots, interrupted)
         return heard, machine.step(self._plan, self._dialog, heard)
+
+    def is_backchannel(self, text: str) -> bool:
+        """Floor: whether words spoken into a prompt of ours say no more than "go on"."""
+        return self._plan.is_backchannel(text, self._contact.language)
 
     def take_turn(self, turn: EndedTurn) -> None:
         """Floor: the callee's turn is over; answer it."""

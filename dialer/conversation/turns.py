@@ -25,7 +25,6 @@ from dialer.errors import SpeechError
 from dialer.intent.base import OUT_OF_SCOPE, IntentAnswer, IntentEngine, IntentQuery
 from dialer.speech.base import Hypothesis
 from dialer.speech.endpointing import Signal
-from dialer.speech.backchannel import is_backchannel
 from dialer.telephony.base import LegFlushed
 
 GREETING = "greeting"
@@ -40,6 +39,9 @@ class Floor(Protocol):
 
     def propose(self, text: str, answer: IntentAnswer, interrupted: bool) -> tuple[Heard, machine.Step]:
         """What would be said to this; changes nothing."""
+
+    def is_backchannel(self, text: str) -> bool:
+        """Whether words spoken into a prompt of ours say no more than "go on"."""
 
     def take_turn(self, turn: EndedTurn) -> None:
         """The callee's turn is over: answer it."""
@@ -252,7 +254,7 @@ class TurnTaking:
             self._barge_in_ms,
         )
         into_prompt = self._playout.busy or self._barge_in_ms is not None
-        goes_on = into_prompt and is_backchannel(text, self._language)
+        goes_on = into_prompt and self._floor.is_backchannel(text)
         self.drop()
         if goes_on or (self._in_opening() and prepared.answer.intent == GREETING):
             self._speaker.resume()
