@@ -12,8 +12,11 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
-out = Console()
-err = Console(stderr=True)
+_PIPE_WIDTH = 120
+
+# A pipe or file has no width of its own; 80 columns would cut the tables.
+out = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+err = Console(stderr=True, width=None if sys.stderr.isatty() else _PIPE_WIDTH)
 
 
 def console(json_wanted: bool) -> Console:

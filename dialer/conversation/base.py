@@ -25,6 +25,7 @@ class ConversationSettings:
         short_noise_ms: an utterance shorter than this in which nothing was understood is a cough.
         longest_call_ms: after this the dialog says goodbye.
         goodbye_ms: how long a goodbye may take before the line is cut.
+        transfer_ms: a transfer that has not gone through after this has failed; the dialog goes on.
         detect_machines: whether answering machines are looked for.
     """
 
@@ -34,6 +35,7 @@ class ConversationSettings:
     short_noise_ms: int = 350
     longest_call_ms: int = 300_000
     goodbye_ms: int = 10_000
+    transfer_ms: int = 8_000
     detect_machines: bool = True
     endpointing: EndpointSettings = field(default_factory=EndpointSettings)
 

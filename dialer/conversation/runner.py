@@ -15,7 +15,7 @@ import structlog
 
 from dialer.aio import spawn
 from dialer.call import CallRecord, Contact, Disposition, TurnRecord
-from dialer.clock import ms_between
+from dialer.clock import NS_PER_MS, ms_between
 from dialer.conversation.base import ConversationSettings, Services
 from dialer.conversation.listener import Listener
 from dialer.conversation.machines import MachineWatch
@@ -132,6 +132,7 @@ class CallRunner:
         self._suppressing: list[asyncio.Task[None]] = []
         self._next_seq = -1
         self._quiet_since_ns = 0
+        self._transfer_ends_ns = 0  # above 0: a transfer is under way
         self._last_commit_ns = 0
         self._failed_parts: set[str] = set()
         self._leaving = False
@@ -275,8 +276,8 @@ class CallRunner:
             case LegDtmf():
                 self._key(event)
             case LegTransfer():
-                if event.done:
-                    self._event(TransferEnded(200 <= event.sip_code < 300))
+                if event.done and self._transfer_ends_ns:
+                    self._transfer_ended(200 <= event.sip_code < 300)
             case LegEnded():
                 if not self._ended.done():
                     self._ended.set_result(event)
@@ -310,6 +311,9 @@ class CallRunner:
             self._note_suspected_cut(t_ns)
         if self._machines.frame(t_ns, listener.speech):
             self._take_floor(MachineAnswered())
+            return
+        if self._transfer_ends_ns and t_ns >= self._transfer_ends_ns:
+            self._transfer_ended(False)
             return
         turns.signal(signal, t_ns)
         if (
@@ -467,6 +471,10 @@ class CallRunner:
             case Say():
                 pass  # spoken together, once the rest is known
 
+    def _transfer_ended(self, done: bool) -> None:
+        self._transfer_ends_ns = 0
+        self._event(TransferEnded(done))
+
     def _played_out(self) -> None:
         """Nothing of ours is left to be heard."""
         after, self._after_speech = self._after_speech, None
@@ -475,6 +483,7 @@ class CallRunner:
                 self._leg.hang_up()
         elif isinstance(after, TransferTo):
             if self._leg is not None:
+                self._transfer_ends_ns = self._quiet_since_ns + self._settings.transfer_ms * NS_PER_MS
                 self._leg.transfer(after.target)
         elif self._turns is not None and not self._turns.played_out():
             self._event(SpeechDone())
