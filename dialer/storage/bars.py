@@ -9,10 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from dialer.call import Disposition
-from dialer.campaign.base import ContactState
+from dialer.campaign.base import CampaignPlan, ContactState
 from dialer.campaign.retry import WEEK_MS, put_off_until_ms
 from dialer.campaign.suppression import patterns_for
-from dialer.storage.base import TakeContacts
 from dialer.storage.models import Attempt, Consent, Contact, Suppression
 
 AUTOMATED_CALL = "automated_call"  # the kind of consent that a campaign may need
@@ -57,13 +56,16 @@ def suppression_reasons(connection: Connection, campaign: str, numbers: Sequence
     }
 
 
-def barred(connection: Connection, op: TakeContacts, rows: Sequence[Any]) -> dict[int, dict[str, Any]]:
+def barred(
+    connection: Connection, plan: CampaignPlan, rows: Sequence[Any], now_ms: int
+) -> dict[int, dict[str, Any]]:
     """The contacts among these that are not to be called now, by id: what ``set_aside`` makes of each.
 
     Args:
         connection: in a transaction.
-        op: whose plan says what is needed.
+        plan: says what is needed.
         rows: contacts, with ``id``, ``number``, ``due_at_ms`` and ``last_disposition``.
+        now_ms: wall time.
     """
     aside: dict[int, dict[str, Any]] = {}
 
@@ -77,11 +79,11 @@ def barred(connection: Connection, op: TakeContacts, rows: Sequence[Any]) -> dic
         }
 
     numbers = [row.number for row in rows]
-    for_ever = suppression_reasons(connection, op.plan.name, numbers)
-    agreed = _consenting(connection, op, numbers) if op.plan.consent_required else set(numbers)
-    recent = _recent_attempts(connection, op, numbers)
+    for_ever = suppression_reasons(connection, plan.name, numbers)
+    agreed = _consenting(connection, plan, numbers, now_ms) if plan.consent_required else set(numbers)
+    recent = _recent_attempts(connection, plan, numbers, now_ms)
     for row in rows:
-        until_ms = put_off_until_ms(recent.get(row.number, ()), op.plan.per_day, op.plan.per_week, op.now_ms)
+        until_ms = put_off_until_ms(recent.get(row.number, ()), plan.per_day, plan.per_week, now_ms)
         if row.number in for_ever:
             put(row, ContactState.DONE, for_ever[row.number], SUPPRESSED)
         elif row.number not in agreed:
@@ -91,26 +93,26 @@ def barred(connection: Connection, op: TakeContacts, rows: Sequence[Any]) -> dic
     return aside
 
 
-def _consenting(connection: Connection, op: TakeContacts, numbers: Sequence[str]) -> set[str]:
+def _consenting(connection: Connection, plan: CampaignPlan, numbers: Sequence[str], now_ms: int) -> set[str]:
     query = sa.select(Consent.number).where(
         Consent.number.in_(numbers),
         Consent.kind == AUTOMATED_CALL,
-        Consent.scope.in_(["", op.plan.name]),
-        Consent.given_at_ms <= op.now_ms,
-        sa.or_(Consent.revoked_at_ms.is_(None), Consent.revoked_at_ms > op.now_ms),
+        Consent.scope.in_(["", plan.name]),
+        Consent.given_at_ms <= now_ms,
+        sa.or_(Consent.revoked_at_ms.is_(None), Consent.revoked_at_ms > now_ms),
     )
     return set(connection.execute(query).scalars())
 
 
 def _recent_attempts(
-    connection: Connection, op: TakeContacts, numbers: Sequence[str]
+    connection: Connection, plan: CampaignPlan, numbers: Sequence[str], now_ms: int
 ) -> dict[str, list[int]]:
     """The last week's attempts on each number, in all campaigns; what never was dialled is no attempt."""
-    if op.plan.per_day is None and op.plan.per_week is None:
+    if plan.per_day is None and plan.per_week is None:
         return {}
     query = sa.select(Attempt.number, Attempt.opened_at_ms).where(
         Attempt.number.in_(numbers),
-        Attempt.opened_at_ms > op.now_ms - WEEK_MS,
+        Attempt.opened_at_ms > now_ms - WEEK_MS,
         sa.func.coalesce(Attempt.disposition, "") != Disposition.CANCELLED.value,
     )
     found: dict[str, list[int]] = {}

@@ -24,11 +24,11 @@ _same_zone = Contact.time_zone == sa.bindparam("zone", type_=sa.Text)
 _import = sa.bindparam("import_id", type_=sa.BigInteger)
 
 
-def _head(*where: sa.ColumnElement[bool]) -> sa.Select[Any]:
+def _head(*where: sa.ColumnElement[bool]) -> Any:
     return sa.select(*_order).where(*_ready, *where).order_by(*_order).limit(1)
 
 
-def _jump() -> sa.CompoundSelect[Any]:
+def _jump() -> Any:
     # Three plain ranges: SQLite would walk the index for one comparison of (priority, zone, import).
     parts = (
         _head(_same_priority, _same_zone, Contact.import_id > _import),

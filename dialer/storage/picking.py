@@ -54,7 +54,7 @@ class Picker:
             rows = self._due(connection, op, len(op.slots) - len(taken), {row.id for row in taken})
             if not rows:
                 break
-            aside = barred(connection, op, rows)
+            aside = barred(connection, op.plan, rows, op.now_ms)
             taken += [row for row in rows if row.id not in aside]
             if not aside:
                 break

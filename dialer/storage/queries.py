@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +11,11 @@ from sqlalchemy.engine import Connection, Engine
 
 from dialer.call import CallRecord, TurnRecord
 from dialer.campaign.base import CampaignPlan, ContactState, Control, Wish
+from dialer.campaign.calendar import why_undecided
 from dialer.campaign.outcome import next_allowed_ms
 from dialer.campaign.report import LATENCIES, CallRow, CampaignReport, summed
 from dialer.errors import StorageError
-from dialer.storage.bars import suppression_reasons
+from dialer.storage.bars import barred
 from dialer.storage.base import UnknownAttempt
 from dialer.storage.codec import load_values
 from dialer.storage.lists import find_campaign
@@ -135,8 +136,8 @@ def due(engine: Engine, plan: CampaignPlan, now_ms: int, limit: int = 100) -> li
     )
     with reading(engine) as connection:
         waiting = connection.execute(ready).all()
-        suppressed = suppression_reasons(connection, plan.name, [row.number for row in waiting])
-        found = [_due_row(plan, row, now_ms, suppressed.get(row.number, "")) for row in waiting]
+        aside = barred(connection, plan, waiting, now_ms)
+        found = [_due_row(plan, row, now_ms, aside.get(row.id)) for row in waiting]
         found += [
             DueRow(
                 row.id,
@@ -154,10 +155,14 @@ def due(engine: Engine, plan: CampaignPlan, now_ms: int, limit: int = 100) -> li
     return sorted(found, key=lambda row: never if row.at_ms is None else row.at_ms)
 
 
-def _due_row(plan: CampaignPlan, row: Any, now_ms: int, why_not: str) -> DueRow:
-    at_ms = None if why_not else next_allowed_ms(plan, row.time_zone, max(now_ms, row.due_at_ms))
+def _due_row(plan: CampaignPlan, row: Any, now_ms: int, aside: Mapping[str, Any] | None) -> DueRow:
+    due_ms, why_not = row.due_at_ms, ""
+    if aside is not None:
+        due_ms = aside["b_due_at_ms"]
+        why_not = "" if aside["b_state"] == ContactState.READY.value else aside["b_reason"]
+    at_ms = None if why_not else next_allowed_ms(plan, row.time_zone, max(now_ms, due_ms))
     if at_ms is None and not why_not:
-        why_not = "the campaign's hours never open for it"
+        why_not = why_undecided(plan.hours, row.time_zone) or "the campaign's hours never open for it"
     return DueRow(
         row.id,
         row.number,
