@@ -126,6 +126,9 @@ class CampaignSettings:
             caller_ids=self.caller_ids,
             lines=self.lines,
             cps=self.cps,
+            per_day=self.attempts.per_day,
+            per_week=self.attempts.per_week,
+            consent_required=self.consent_required,
         )
 
 
