@@ -255,12 +255,14 @@ def suppress(engine: Engine, entries: Iterable[SuppressionEntry], now_ms: int) -
         for entry in entries
     ]
     added = 0
-    insert = insert_for(engine)(Suppression).on_conflict_do_nothing(
-        index_elements=[Suppression.pattern, Suppression.scope]
+    insert = (
+        insert_for(engine)(Suppression)
+        .on_conflict_do_nothing(index_elements=[Suppression.pattern, Suppression.scope])
+        .returning(Suppression.id)
     )
     with writing(engine) as connection:
         for row in rows:
-            added += connection.execute(insert, row).rowcount
+            added += connection.execute(insert, row).first() is not None
         subject = f"{rows[0]['pattern']}" if len(rows) == 1 else f"{len(rows)} entries"
         note(connection, now_ms, "suppressions.added", subject, f"{added} new")
     return added

@@ -99,7 +99,9 @@ class SqlRecords:
         self._engine = make_engine(url, busy_ms=busy_ms)
         self._picker = Picker()
         insert = sqlite_insert if self._engine.dialect.name == "sqlite" else pg_insert
-        self._call_once = insert(Call).on_conflict_do_nothing(index_elements=[Call.call_id])
+        self._call_once = (
+            insert(Call).on_conflict_do_nothing(index_elements=[Call.call_id]).returning(Call.call_id)
+        )
         self._attempt_once = insert(Attempt).on_conflict_do_nothing(index_elements=[Attempt.id])
         self._suppress_once = insert(Suppression).on_conflict_do_nothing(
             index_elements=[Suppression.pattern, Suppression.scope]
@@ -169,7 +171,7 @@ class SqlRecords:
                 trunk=op.trunk,
             )
             connection.execute(self._attempt_once, _attempt_row(opened))
-        if connection.execute(self._call_once, _call_row(op)).rowcount == 0:
+        if connection.execute(self._call_once, _call_row(op)).first() is None:
             return  # stored already: the answer to an earlier try was lost
         connection.execute(
             _end_attempt,

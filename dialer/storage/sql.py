@@ -25,6 +25,8 @@ from dialer.storage.base import DatabaseUnavailable
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 DEFAULT_BUSY_MS = 10_000
+UNDEFINED_TABLE = "42P01"  # PostgreSQL 17, appendix A
+_NO_TABLES = "the database has no tables of ours: run `dialer db upgrade`"
 
 
 def parse_url(url: str) -> URL:
@@ -131,20 +133,23 @@ def translated() -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError) as error:
-        if isinstance(error.orig, Exception) and "no such table" in str(error.orig):
-            raise StorageError("the database has no tables of ours: run `dialer db upgrade`") from error
+        if "no such table" in str(error.orig):
+            raise StorageError(_NO_TABLES) from error
         raise DatabaseUnavailable(_told(error)) from error
     except DBAPIError as error:
         if error.connection_invalidated:
             raise DatabaseUnavailable(_told(error)) from error
+        if getattr(error.orig, "sqlstate", None) == UNDEFINED_TABLE:
+            raise StorageError(_NO_TABLES) from error
         raise StorageError(_told(error)) from error
     except SQLAlchemyError as error:
         raise StorageError(str(error)) from error
 
 
 def _told(error: DBAPIError) -> str:
-    # The statement and its parameters are left out: they hold personal data.
-    return f"the database refused: {str(error.orig).strip() or type(error.orig).__name__}"
+    # The statement, its parameters and PostgreSQL's DETAIL are left out: they hold personal data.
+    lines = str(error.orig).strip().splitlines() or [type(error.orig).__name__]
+    return f"the database refused: {lines[0]}"
 
 
 @contextlib.contextmanager
