@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dialer.intent.features import MAX_CHARACTERS, FeatureSettings, hash_texts, normalise
@@ -30,11 +30,13 @@ def test_one_spelling_for_one_utterance(text: str, expected: str) -> None:
     assert normalise(text) == expected
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_normalising_twice_is_normalising_once(text: str) -> None:
     assert normalise(normalise(text)) == normalise(text)
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=40), min_size=1, max_size=6))
 def test_a_row_has_the_same_buckets_alone_and_in_company(texts: list[str]) -> None:
     together = hash_texts(texts, SETTINGS)
