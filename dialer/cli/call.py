@@ -17,13 +17,13 @@ from dialer.call import CallRecord, Contact, new_id
 from dialer.campaign.base import CallJob, Wish
 from dialer.campaign.folder import Campaign, load_campaign
 from dialer.campaign.samples import sample_contact
+from dialer.cli.database import make_database
 from dialer.cli.output import console, print_json
 from dialer.clock import SystemClock
 from dialer.errors import InputError, Mistake
 from dialer.monitor.state import LiveState
 from dialer.runs import open_records, record_link
 from dialer.settings import Settings, load_settings
-from dialer.storage import sql
 from dialer.telephony.destination import is_sip_uri, parse_uri
 
 
@@ -56,7 +56,7 @@ def call(
                 "Add a trunk, or name a SIP URI: dialer call sip:user@host",
             )
         )  # fmt: skip
-    sql.upgrade(settings.database)
+    make_database(settings)
     record = asyncio.run(_place(settings, folder, contact, trunk or "", as_json))
     _report(record, as_json)
 

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Engine
 
 from dialer.campaign.folder import Campaign, load_campaign
 from dialer.errors import CampaignError
-from dialer.settings import load_settings
+from dialer.settings import Settings, load_settings
 from dialer.storage import queries, sql
 
 Database = Annotated[
@@ -27,6 +27,12 @@ def now_ms() -> int:
     return int(datetime.now(UTC).timestamp() * 1000)
 
 
+def make_database(settings: Settings) -> sql.SchemaState:
+    """Bring the schema of the settings' database up to date; makes the data folder and a SQLite file."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    return sql.upgrade(settings.database)
+
+
 @contextmanager
 def opened(database: str | None, *, make: bool = False) -> Iterator[Engine]:
     """An engine on an up-to-date database.
@@ -38,9 +44,10 @@ def opened(database: str | None, *, make: bool = False) -> Iterator[Engine]:
     Raises:
         StorageError: the schema is not this version's, or the database cannot be reached.
     """
-    url = load_settings(database=database).database
+    settings = load_settings(database=database)
+    url = settings.database
     if make:
-        sql.upgrade(url)
+        make_database(settings)
     else:
         sql.require_current(url)
     engine = sql.make_engine(url)

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
+from dialer.cli.database import Database, Json, make_database
 from dialer.cli.output import out, print_json
 from dialer.settings import load_settings
 from dialer.storage import sql
 
 app = typer.Typer(help="The database: upgrade its schema, check it.", no_args_is_help=True)
 
-Database = Annotated[
-    str | None, typer.Option("--database", help="SQLAlchemy URL; else the settings' own.", metavar="URL")
-]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object as the last line of standard output.")]
-
 
 @app.command()
 def upgrade(database: Database = None, as_json: Json = False) -> None:
     """Bring the schema up to date; makes the database where there is none (SQLite)."""
-    url = load_settings(database=database).database
-    _report(url, sql.upgrade(url), as_json)
+    settings = load_settings(database=database)
+    _report(settings.database, make_database(settings), as_json)
 
 
 @app.command()

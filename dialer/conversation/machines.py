@@ -19,7 +19,7 @@ class MachineWatch:
     """
 
     def __init__(self, enabled: bool, silence_ms: int, language: str) -> None:
-        self._detector = MachineDetector() if enabled else None
+        self._detector = MachineDetector(language) if enabled else None
         self._beep = BeepDetector()
         self._silence_ms = silence_ms
         self._wait: WaitForBeep | None = None
