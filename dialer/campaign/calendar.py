@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import phonenumbers
 from phonenumbers import timezone as number_zones
+from phonenumbers.phonenumberutil import is_number_type_geographical
 
 MINUTES_PER_DAY = 24 * 60
 MAX_ZONES = 8  # more candidates than that (+1 800 has 42) say nothing about where a person is
@@ -59,11 +60,12 @@ def known_zone(name: str) -> ZoneInfo | None:
         return None
 
 
-def zone_of_number(number: phonenumbers.PhoneNumber | str) -> str:
+def zone_of_number(number: phonenumbers.PhoneNumber | str, kind: int | None = None) -> str:
     """The time zones in which a number may lie.
 
     Args:
         number: parsed, or as E.164.
+        kind: its ``phonenumbers.PhoneNumberType`` where that is known already; finding it is slow.
 
     Returns:
         IANA names with ``|`` between them; empty where the number tells nothing (toll-free, satellite,
@@ -74,7 +76,11 @@ def zone_of_number(number: phonenumbers.PhoneNumber | str) -> str:
             number = phonenumbers.parse(number)
         except phonenumbers.NumberParseException:
             return ""
-    zones = number_zones.time_zones_for_number(number)
+    code = number.country_code
+    if kind is not None and code is not None and is_number_type_geographical(kind, code):
+        zones = number_zones.time_zones_for_geographical_number(number)
+    else:
+        zones = number_zones.time_zones_for_number(number)
     if not zones or len(zones) > MAX_ZONES or number_zones.UNKNOWN_TIMEZONE in zones:
         return ""
     return "|".join(zones)

@@ -85,7 +85,8 @@ class NumberReader:
     @staticmethod
     def _look_up(national: str) -> str | None:
         number = phonenumbers.PhoneNumber(country_code=1, national_number=int(national))
-        return zone_of_number(number) if phonenumbers.is_valid_number(number) else None
+        kind = phonenumbers.number_type(number)
+        return None if kind == phonenumbers.PhoneNumberType.UNKNOWN else zone_of_number(number, kind)
 
     def _read_slowly(self, text: str) -> DialNumber:
         try:
