@@ -16,15 +16,12 @@ from array import array
 from collections.abc import Callable
 from typing import TypeAlias
 
-from dialer.g711 import ALAW_VOICED, PCMA
+from dialer.g711 import ALAW_SILENCE, ALAW_VOICED, PCMA
 
 Address: TypeAlias = tuple[str, int]
 
 FRAME_OCTETS = 160
 FRAME_NS = 20_000_000
-EVENT = 101
-"""Payload type of telephone events (RFC 4733) that the peer's SDP names."""
-
 _HEADER = struct.Struct("!BBHII")
 _STAMP = struct.Struct("=qq")
 _SO_TIMESTAMPNS = 35  # the socket module has no name for it
@@ -69,10 +66,14 @@ class StreamLog:
 
 
 class RtpStream:
-    """One call's audio: sends on a fixed grid of 20 ms, logs what comes back."""
+    """One call's audio: sends on a fixed grid of 20 ms, logs what comes back.
 
-    def __init__(self, hub: RtpHub, remote: Address) -> None:
+    ``event`` is the payload type of telephone events (RFC 4733), both ways.
+    """
+
+    def __init__(self, hub: RtpHub, remote: Address, event: int) -> None:
         self.remote = remote
+        self._event = event
         self.log = StreamLog()
         self._hub = hub
         self._ssrc = random.getrandbits(32)
@@ -86,7 +87,7 @@ class RtpStream:
         self._events: list[tuple[int, int, int]] = []  # event code, duration, end flag
         self._event_stamp = 0
         self._last_event_stamp = -1
-        self._silence = bytes([0xD5]) * FRAME_OCTETS
+        self._silence = bytes([ALAW_SILENCE]) * FRAME_OCTETS
 
     def start(self, audio: bytes = b"", *, repeat: bool = False) -> None:
         """Send from now on: ``audio`` (A-law), then silence; or ``audio`` over and over."""
@@ -130,7 +131,7 @@ class RtpStream:
             if first:
                 self._event_stamp = self._stamp
             payload = struct.pack("!BBH", code, end << 7 | 10, duration)
-            header = _HEADER.pack(0x80, first << 7 | EVENT, self._seq, self._event_stamp, self._ssrc)
+            header = _HEADER.pack(0x80, first << 7 | self._event, self._seq, self._event_stamp, self._ssrc)
         else:
             payload = self._audio[self._at : self._at + FRAME_OCTETS]
             self._at += FRAME_OCTETS
@@ -153,7 +154,7 @@ class RtpStream:
         log.arrival_ns.append(arrival_ns)
         log.seq.append(seq)
         log.voiced.append(kind == PCMA and 1 in packet[_HEADER.size :].translate(ALAW_VOICED))
-        if kind == EVENT and stamp != self._last_event_stamp:
+        if kind == self._event and stamp != self._last_event_stamp:
             self._last_event_stamp = stamp
             log.digits.append("0123456789*#ABCD"[packet[_HEADER.size] & 15])
 
@@ -169,9 +170,9 @@ class RtpHub:
         self.send: Callable[[bytes, Address], object] = self._sock.sendto
         asyncio.get_running_loop().add_reader(self._sock.fileno(), self._readable)
 
-    def open(self, remote: Address) -> RtpStream:
-        """A stream to and from this address."""
-        stream = self._streams[remote] = RtpStream(self, remote)
+    def open(self, remote: Address, event: int = 101) -> RtpStream:
+        """A stream to and from this address; ``event`` is the payload type of telephone events."""
+        stream = self._streams[remote] = RtpStream(self, remote, event)
         return stream
 
     def forget(self, stream: RtpStream) -> None:

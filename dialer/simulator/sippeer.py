@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 
-from dialer.simulator.rtppeer import EVENT, Address, RtpHub, RtpStream
+from dialer.simulator.rtppeer import Address, RtpHub, RtpStream
 from dialer.telephony import sipmsg
 
 REALM = "peer.example"
@@ -80,6 +80,7 @@ class PeerCall:
 
     Attributes:
         invite: the INVITE as text.
+        call_id: SIP Call-ID.
         user: user part of its request URI.
         stream: RTP, once media is up.
         requests: everything that came in the dialog after the INVITE, as text.
@@ -88,6 +89,7 @@ class PeerCall:
 
     def __init__(self, peer: SipPeer, invite: str, plan: PeerPlan) -> None:
         self.invite = invite
+        self.call_id = sipmsg.header(invite, "call-id")
         self.user = sipmsg.uri_user(invite.partition("\r\n")[0])
         self.plan = plan
         self.stream: RtpStream | None = None
@@ -99,6 +101,8 @@ class PeerCall:
         self.last_response = ""
         self._peer = peer
         self._hub = peer.hub
+        events = re.search(r"^a=rtpmap:(\d+) telephone-event/8000", invite, re.MULTILINE)
+        self._event = int(events.group(1)) if events else 101
         self._cseq = 1
         self._timers: list[asyncio.TimerHandle] = []
 
@@ -132,7 +136,7 @@ class PeerCall:
         if self.stream is not None:
             self.stream.stop()
         self._hub = self._peer.another_hub()
-        self.stream = self._hub.open(remote)
+        self.stream = self._hub.open(remote, self._event)
         if log is not None:
             self.stream.log = log
         self.stream.start(self.plan.audio, repeat=self.plan.repeat)
@@ -179,7 +183,7 @@ class PeerCall:
 
     def _start_media(self) -> None:
         if self.stream is None:
-            self.stream = self._hub.open(self._remote_media())
+            self.stream = self._hub.open(self._remote_media(), self._event)
             self.stream.start(self.plan.audio, repeat=self.plan.repeat)
 
     def _remote_media(self) -> Address:
@@ -193,8 +197,9 @@ class PeerCall:
     def _sdp(self) -> str:
         return (
             f"v=0\r\no=peer 1 {self._cseq} IN IP4 {self._peer.host}\r\ns=peer\r\n"
-            f"c=IN IP4 {self._peer.host}\r\nt=0 0\r\nm=audio {self._hub.port} RTP/AVP 8 {EVENT}\r\n"
-            f"a=rtpmap:8 PCMA/8000\r\na=rtpmap:{EVENT} telephone-event/8000\r\na=fmtp:{EVENT} 0-15\r\na=sendrecv\r\n"
+            f"c=IN IP4 {self._peer.host}\r\nt=0 0\r\nm=audio {self._hub.port} RTP/AVP 8 {self._event}\r\n"
+            f"a=rtpmap:8 PCMA/8000\r\na=rtpmap:{self._event} telephone-event/8000\r\n"
+            f"a=fmtp:{self._event} 0-15\r\na=sendrecv\r\n"
         )
 
     def _request(self, method: str, *, body: str = "", kind: str = "") -> None:
@@ -311,9 +316,11 @@ class SipPeer(asyncio.DatagramProtocol):
             to += f";tag={tag}"
         content = "Content-Type: application/sdp\r\n" if body else ""
         response = (
-            f"SIP/2.0 {code} {_REASONS.get(code, 'Whatever')}\r\n{vias}From: {sipmsg.header(request, 'from')}\r\n"
-            f"To: {to}\r\nCall-ID: {sipmsg.header(request, 'call-id')}\r\nCSeq: {sipmsg.header(request, 'cseq')}\r\n"
-            f"Contact: <sip:peer@{self.host}:{self.port}>\r\n{extra}{content}Content-Length: {len(body)}\r\n\r\n{body}"
+            f"SIP/2.0 {code} {_REASONS.get(code, 'Whatever')}\r\n{vias}"
+            f"From: {sipmsg.header(request, 'from')}\r\nTo: {to}\r\n"
+            f"Call-ID: {sipmsg.header(request, 'call-id')}\r\nCSeq: {sipmsg.header(request, 'cseq')}\r\n"
+            f"Contact: <sip:peer@{self.host}:{self.port}>\r\n{extra}{content}"
+            f"Content-Length: {len(body)}\r\n\r\n{body}"
         )
         self.send(response, self._remotes[sipmsg.header(request, "call-id")])
         return response

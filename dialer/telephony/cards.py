@@ -51,7 +51,8 @@ from dialer.telephony.resolver import Resolver, is_address
 from dialer.telephony.routes import Route, Routes
 from dialer.telephony.serverlink import CardServerLink
 from dialer.telephony.trunk import CardSettings, Trunk
-from dialer.telephony.wire import Control, control, enlarge_buffers
+from dialer.telephony.uplink import enlarge_buffers
+from dialer.telephony.wire import Control, control
 
 _log = structlog.get_logger()
 
@@ -88,7 +89,7 @@ class CardPool:
             clock: for events that the pool makes itself.
             callee: who takes calls; None refuses them.
             spare_cards: further cards, whose lines stand in for slots that stay taken up to 32 s
-                after a BYE that nobody answered; None for a fifth of the cards, at least one.
+                after a BYE that nobody answered; None for an eighth of the cards, at least one.
 
         Raises:
             TelephonyError: a trunk cannot work, or ``lines`` is below 1.
@@ -134,7 +135,7 @@ class CardPool:
         await self._server.start()
         count = math.ceil(self._lines / self.calls_per_card)
         if self._spare_cards is None:
-            self._spare_cards = 0 if self._callee else max(1, math.ceil(count / 5))
+            self._spare_cards = 0 if self._callee else max(1, math.ceil(count / 8))
         count += self._spare_cards
         top = self._settings.rtp_port + count * self._settings.rtp_ports_per_card
         if self._settings.rtp_port and top > 65_535:
@@ -223,9 +224,8 @@ class CardPool:
     async def _until(self, reached: Callable[[], bool], seconds: float) -> None:
         try:
             async with asyncio.timeout(seconds):
-                while not reached():  # each change of legs and processes sets the event
-                    self._changed.clear()
-                    await self._changed.wait()
+                while not reached():
+                    await self.wait_for_change()
         except TimeoutError:
             return
 
@@ -266,6 +266,11 @@ class CardPool:
     def ports(self) -> list[int]:
         """The SIP ports of the cards that are up."""
         return [card.port for card in self._cards if card is not None and card.port]
+
+    async def wait_for_change(self) -> None:
+        """Wait until a line was freed, a card came up, or one went."""
+        self._changed.clear()
+        await self._changed.wait()
 
     def _active(self) -> int:
         return sum(len(card.legs) for card in self._cards if card is not None)
@@ -354,6 +359,7 @@ class CardPool:
         ready = self._starting.get(card.index)
         if ready is not None and not ready.done():
             ready.set_result(port)
+        self._changed.set()
 
     def card_unusable(self, card: CardLink, message: str) -> None:
         """A card's endpoint cannot start."""

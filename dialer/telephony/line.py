@@ -1,4 +1,4 @@
-"""One line inside a card as plain state, and the way up to the dialer. No pjsua2 here.
+"""One line inside a card as plain state. No pjsua2 here.
 
 Three threads touch a line: the socket reader (``begin``, the ring), the main thread (SIP state) and the
 media clock (takes frames, counts). Each attribute has one writer, so there are no locks; the reader
@@ -7,16 +7,10 @@ replaces the ring as a whole.
 
 from __future__ import annotations
 
-import socket
-import time
-from collections import deque
 from enum import Enum
 
 from dialer.telephony.playout import PlayoutRing
 from dialer.telephony.wire import DROPPED, FLUSHED, UP
-
-WAITING_MAX = 10_000
-"""Events kept while the dialer does not read; more means that it is gone or stuck for good."""
 
 
 class LineState(Enum):
@@ -75,15 +69,18 @@ class Line:
         self.streaming = False
         self.gate = False
 
-    def flush(self, epoch: int) -> bytes:
-        """Stop our audio, begin ``epoch``, and give the FLUSHED message that reports it."""
+    def flush(self, epoch: int) -> PlayoutRing:
+        """Stop our audio and begin ``epoch``; gives the ring that was stopped."""
         stopped = self.ring
         self.ring = PlayoutRing(epoch)
-        silent_since_ns = time.monotonic_ns()
         self._underruns_before += stopped.underruns
+        return stopped
+
+    def flushed(self, stopped: PlayoutRing, t_ns: int) -> bytes:
+        """The FLUSHED message for a ring that was stopped by ``t_ns``."""
         utterance, played = stopped.present()
-        report = UP.pack(FLUSHED, self.number, self.serial, utterance, silent_since_ns, epoch, played)
-        return report + DROPPED.pack(stopped.left())
+        head = UP.pack(FLUSHED, self.number, self.serial, utterance, t_ns, self.ring.epoch, played)
+        return head + DROPPED.pack(stopped.left())
 
     @property
     def underruns(self) -> int:
@@ -91,40 +88,24 @@ class Line:
         return self._underruns_before + self.ring.underruns
 
 
-class Uplink:
-    """Sends to the dialer without ever waiting: frames are dropped, events are kept and sent later."""
+class Totals:
+    """Packet counts of a call over all its streams: a re-INVITE begins a new stream, which counts from 0."""
 
-    def __init__(self, sock: socket.socket) -> None:
-        self._send = sock.send
-        self._waiting: deque[bytes] = deque()
+    _COUNTS = ("rx_packets", "rx_lost", "tx_packets")
 
-    def frame(self, message: bytes | bytearray) -> bool:
-        """Hand up a frame; False where the socket is full, which drops it."""
-        try:
-            self._send(message, socket.MSG_DONTWAIT)
-        except OSError:  # full, or the dialer is gone (the reader thread sees that too)
-            return False
-        return True
+    def __init__(self) -> None:
+        self._before = dict.fromkeys(self._COUNTS, 0)
+        self._last = dict.fromkeys(self._COUNTS, 0)
 
-    def event(self, message: bytes) -> None:
-        """Hand up what must not be lost, in order."""
-        self._waiting.append(message)
-        self.retry()
-
-    def retry(self) -> None:
-        """Send what is waiting, as far as it goes.
-
-        Raises:
-            BufferError: more than ``WAITING_MAX`` events wait.
-        """
-        waiting = self._waiting
-        while waiting:
-            try:
-                self._send(waiting[0], socket.MSG_DONTWAIT)
-            except BlockingIOError:
-                if len(waiting) > WAITING_MAX:
-                    raise BufferError("the dialer does not read its events") from None
-                return
-            except OSError:
-                return
-            waiting.popleft()
+    def carry_over(self, figures: dict[str, float]) -> None:
+        """Add to ``figures`` of the present stream what earlier streams had counted."""
+        present = {name: int(figures[name]) for name in self._COUNTS}
+        if (
+            present["rx_packets"] < self._last["rx_packets"]
+            or present["tx_packets"] < self._last["tx_packets"]
+        ):
+            for name, count in self._last.items():
+                self._before[name] += count
+        self._last = present
+        for name in self._COUNTS:
+            figures[name] = present[name] + self._before[name]

@@ -26,9 +26,10 @@ import pjsua2 as pj
 
 from dialer.errors import TelephonyError
 from dialer.telephony import sipmsg
-from dialer.telephony.line import Line, LineState, Uplink
+from dialer.telephony.line import Line, LineState
 from dialer.telephony.pjsip import CallEnd, CardEndpoint, SipAccount, SipCall, Slot, why
 from dialer.telephony.trunk import CardSettings, Trunk
+from dialer.telephony.uplink import Uplink, enlarge_buffers
 from dialer.telephony.wire import (
     CONTROL,
     DOWN,
@@ -37,7 +38,6 @@ from dialer.telephony.wire import (
     PLAY,
     Control,
     control,
-    enlarge_buffers,
     read_control,
 )
 
@@ -98,7 +98,7 @@ class LineCard:
     def run(self) -> None:
         """Serve until the dialer closes its end; then hang up what is left, quickly."""
         threading.Thread(target=self._read, name="reader", daemon=True).start()
-        self._uplink.event(control("ready", port=self._endpoint.port, vectors=self._endpoint.way))
+        self._uplink.event(control("ready", port=self._endpoint.port, vectors=self._endpoint.vectors))
         gc.collect()
         gc.freeze()
         gc.disable()
@@ -148,7 +148,8 @@ class LineCard:
                 if epoch == line.ring.epoch:
                     line.ring.put(utterance, bytes(view[DOWN.size : size]))
             elif kind == FLUSH:
-                self._uplink.event(line.flush(epoch))
+                stopped = line.flush(epoch)
+                self._uplink.event(line.flushed(stopped, time.monotonic_ns()))
 
     def _wake(self) -> None:
         try:
@@ -178,8 +179,6 @@ class LineCard:
         wish = command.fields
         match command.kind:
             case "hangup":
-                if line.answered:
-                    self._report_statistics(line.number, call)
                 call.end(wish["code"], wish["reason"])
             case "dtmf":
                 call.press(wish["digits"])
@@ -238,6 +237,11 @@ class LineCard:
 
     def _tell_answered(self, call: SipCall, line: Line) -> None:
         self._tell("answered", line, t_ns=call.answered_ns, codec=call.codec)
+
+    def stream_ending(self, call: SipCall) -> None:
+        """Sample a last time: once DISCONNECTED is reported, nothing can be read any more."""
+        if call.line is not None and call.line.answered:
+            self._report_statistics(call.line.number, call)
 
     def digit(self, call: SipCall, digit: str, method: str) -> None:
         """A DTMF digit came."""
@@ -325,6 +329,7 @@ class LineCard:
             figures = call.statistics()
         except pj.Error:  # a re-INVITE is taking the stream down at this moment; a second later it is up
             return
+        call.totals.carry_over(figures)
         self._tell("stats", line, **figures, frames_dropped=line.frames_dropped, underruns=line.underruns)
 
     def _tell(self, kind: str, line: Line, **more: Any) -> None:

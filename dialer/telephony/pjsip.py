@@ -8,6 +8,7 @@ The audio callbacks of ``LinePort`` run on pjmedia's clock thread, with the port
 from __future__ import annotations
 
 import ctypes
+import threading
 import time
 from collections.abc import Callable
 from enum import Enum
@@ -17,8 +18,9 @@ import pjsua2 as pj
 
 from dialer.errors import TelephonyError
 from dialer.telephony import sipmsg, vectors
-from dialer.telephony.line import Line, Uplink
+from dialer.telephony.line import Line, Totals
 from dialer.telephony.trunk import CardSettings, Trunk
+from dialer.telephony.uplink import Uplink
 from dialer.telephony.wire import EARLY_FRAME, FRAME, FRAME_BYTES, UP, VOICED
 
 RATE = 8000
@@ -27,6 +29,9 @@ PORT_TRIES = 200
 """How far above the wished SIP port a further card looks for a free one."""
 
 _SILENCE = bytes(FRAME_BYTES)
+_AUDIO = pj.PJMEDIA_FRAME_TYPE_AUDIO
+_keep_thread_state = ctypes.pythonapi.PyGILState_Ensure
+"""One more reference to the calling thread's Python state than SWIG gives back."""
 
 
 class CallEvents(Protocol):
@@ -40,6 +45,9 @@ class CallEvents(Protocol):
 
     def media_active(self, call: SipCall, codec: str) -> None:
         """Audio flows (again)."""
+
+    def stream_ending(self, call: SipCall) -> None:
+        """A media stream is taken down (the end, or a re-INVITE); its statistics can still be read."""
 
     def digit(self, call: SipCall, digit: str, method: str) -> None:
         """A DTMF digit came."""
@@ -80,30 +88,37 @@ class Slot(Enum):
 
 
 class LinePort(pj.AudioMediaPort):  # type: ignore[misc]  # pjsua2 has no type information
-    """The audio of one line; made once a card and reused (freed ports crash pjmedia)."""
+    """The audio of one line; made once a card and reused (freed ports crash pjmedia).
 
-    def __init__(self, line: Line, uplink: Uplink, read: vectors.ReadInto, write: vectors.Write) -> None:
+    pjmedia's clock thread is none of Python's, so SWIG would make a Python thread state for it at every
+    callback and throw it away again, with the memory of its stack (80 us a frame). The first callback
+    therefore holds on to that state for good.
+    """
+
+    _clock_thread = 0
+
+    def __init__(self, line: Line, uplink: Uplink, way: vectors.Way) -> None:
         super().__init__()
         self._line = line
         self._uplink = uplink
-        self._read = read
-        self._write = write
-        self._message = bytearray(UP.size + FRAME_BYTES)
-        whole = (ctypes.c_char * len(self._message)).from_buffer(self._message)
-        self._pcm_address = ctypes.addressof(whole) + UP.size
+        self._read = way.read
+        self._write = way.write
+        self._ours = vectors.full(pj.ByteVector)
+        self._silence = vectors.full(pj.ByteVector)
         media_format = pj.MediaFormatAudio()
         media_format.init(pj.PJMEDIA_FORMAT_PCM, RATE, 1, FRAME_MS * 1000, 16)
         self.createPort(f"line{line.number}", media_format)
 
     def onFrameRequested(self, frame: Any) -> None:
         """Give pjmedia our next 20 ms. Clock thread."""
-        frame.type = pj.PJMEDIA_FRAME_TYPE_AUDIO
+        frame.type = _AUDIO
         line = self._line
         if line.gate:
             ring = line.ring
             pcm = ring.take()
             if pcm is not None:
-                self._write(frame.buf, pcm)
+                self._write(self._ours, pcm)
+                frame.buf = self._ours
                 if ring.voiced:
                     now_ns = time.monotonic_ns()
                     self._uplink.event(
@@ -111,23 +126,24 @@ class LinePort(pj.AudioMediaPort):  # type: ignore[misc]  # pjsua2 has no type i
                     )
                     ring.voiced = 0
                 return
-        self._write(frame.buf, _SILENCE)
+        frame.buf = self._silence
 
     def onFrameReceived(self, frame: Any) -> None:
         """Hand up 20 ms of the callee. Clock thread."""
         line = self._line
         if not line.streaming:
+            if not LinePort._clock_thread:
+                LinePort._clock_thread = threading.get_native_id()
+                _keep_thread_state()
             return
-        if not self._read(frame.buf, self._pcm_address):  # a tick without a frame: silence stands for it
-            ctypes.memset(self._pcm_address, 0, FRAME_BYTES)
+        pcm = self._read(frame.buf)
+        if len(pcm) != FRAME_BYTES:  # a tick without a frame: silence stands for it
+            pcm = _SILENCE
         ring = line.ring
         number = line.next_frame
         line.next_frame = number + 1
-        kind = FRAME if line.answered else EARLY_FRAME
-        UP.pack_into(
-            self._message,
-            0,
-            kind,
+        header = UP.pack(
+            FRAME if line.answered else EARLY_FRAME,
             line.number,
             line.serial,
             number,
@@ -135,7 +151,7 @@ class LinePort(pj.AudioMediaPort):  # type: ignore[misc]  # pjsua2 has no type i
             ring.epoch,
             ring.played,
         )
-        if not self._uplink.frame(self._message):
+        if not self._uplink.frame(header + pcm):
             line.frames_dropped += 1
 
 
@@ -149,6 +165,7 @@ class SipCall(pj.Call):  # type: ignore[misc]
         self.over = False
         self.codec = ""  # set once media is active
         self.answered_ns = 0
+        self.totals = Totals()
         self._events = events
         self._heard = False
         self._ringing = 0
@@ -204,6 +221,13 @@ class SipCall(pj.Call):  # type: ignore[misc]
             ):
                 self._events.media_active(self, self.getStreamInfo(media.index).codecName)
                 return
+
+    def onStreamDestroyed(self, prm: Any) -> None:
+        """The last chance to read a stream's statistics."""
+        try:
+            self._events.stream_ending(self)
+        except Exception as error:
+            self._events.failed("onStreamDestroyed", error)
 
     def connect(self, port: LinePort) -> None:
         """Wire both directions to the line's port."""
@@ -363,7 +387,7 @@ class CardEndpoint:
         except pj.Error as error:
             raise TelephonyError(f"SIP cannot start: {why(error)}") from error
         self._known_codecs = [codec.codecId for codec in self._endpoint.codecEnum2()]
-        self.way, self._read, self._write = vectors.choose(pj.ByteVector)
+        self._way = vectors.choose(pj.ByteVector)
         local = Trunk(name="", gateways=())
         self.accounts = {
             trunk.name: self._open_account(trunk, rtp_port, events) for trunk in (local, *trunks)
@@ -463,9 +487,14 @@ class CardEndpoint:
             raise TelephonyError(f"none of the codecs {', '.join(codecs)} is built in. Known: {known}.")
         self._codecs = codecs
 
+    @property
+    def vectors(self) -> str:
+        """Which way audio is read and written; see ``vectors.choose``."""
+        return self._way.name
+
     def make_port(self, line: Line, uplink: Uplink) -> LinePort:
         """The audio port of a line; once a card."""
-        return LinePort(line, uplink, self._read, self._write)
+        return LinePort(line, uplink, self._way)
 
     def handle_events(self, wait_ms: int) -> None:
         """Run SIP for at most ``wait_ms``; returns early when something happened."""
@@ -538,6 +567,7 @@ class _Unheard:
     def ringing(self, call: SipCall, code: int, early_media: bool) -> None: ...
     def answered(self, call: SipCall) -> None: ...
     def media_active(self, call: SipCall, codec: str) -> None: ...
+    def stream_ending(self, call: SipCall) -> None: ...
     def digit(self, call: SipCall, digit: str, method: str) -> None: ...
     def transfer(self, call: SipCall, code: int, final: bool) -> None: ...
     def ended(self, call: SipCall, end: CallEnd) -> None: ...

@@ -15,7 +15,6 @@ arrives late can never reach the next call of the same line. Imports nothing hea
 from __future__ import annotations
 
 import json
-import socket
 import struct
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -82,15 +81,3 @@ def read_control(message: bytes | memoryview) -> Control:
     """The parts of a CONTROL message (whose first byte is ``CONTROL``)."""
     kind, line, serial, fields = json.loads(bytes(message[1:]))
     return Control(kind, line, serial, fields)
-
-
-def enlarge_buffers(sock: socket.socket, size: int = 1 << 20) -> None:
-    """Room for seconds of frames of all lines of a card while the other side is busy.
-
-    The kernel caps the wish (``net.core.wmem_max``) unless the process may pass the cap.
-    """
-    for force, plain in ((32, socket.SO_SNDBUF), (33, socket.SO_RCVBUF)):  # SO_SNDBUFFORCE, SO_RCVBUFFORCE
-        try:
-            sock.setsockopt(socket.SOL_SOCKET, force, size)
-        except OSError:
-            sock.setsockopt(socket.SOL_SOCKET, plain, size)
