@@ -22,6 +22,8 @@ class ConversationSettings:
         opening_ms: what the callee says this soon after the answer does not interrupt the greeting.
         barge_in_ms: voiced time after which speech interrupts a prompt of ours.
         final_wait_ms: how long a turn that has ended waits for the recogniser's last word.
+        answer_wait_ms: how long it waits for its meaning before the intents count as failed.
+        reopen_ms: speech this soon after the end of a turn belongs to that turn.
         short_noise_ms: an utterance shorter than this in which nothing was understood is a cough.
         longest_call_ms: after this the dialog says goodbye.
         goodbye_ms: how long a goodbye may take before the line is cut.
@@ -32,6 +34,8 @@ class ConversationSettings:
     opening_ms: int = 2000
     barge_in_ms: int = 160
     final_wait_ms: int = 300
+    answer_wait_ms: int = 2000
+    reopen_ms: int = 400
     short_noise_ms: int = 350
     longest_call_ms: int = 300_000
     goodbye_ms: int = 10_000

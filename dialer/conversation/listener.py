@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 
 from dialer.audio import FRAME_MS, SILENT_FRAME
-from dialer.clock import ms_between
+from dialer.clock import NS_PER_MS, ms_between
 from dialer.dialog.messages import Listen
 from dialer.speech.base import Hypothesis, RecognizerSession, VoiceActivity
 from dialer.speech.endpointing import Endpointer, Signal
@@ -23,6 +23,7 @@ class Listener:
         endpointer: the pure policy.
         session: the recogniser's session; None once it has failed.
         pre_roll_ms: how much audio before the first voiced frame the recogniser gets.
+        reopen_ms: speech this soon after the end of a turn belongs to that turn.
         context_prefix: put before the dialog state's name to name the recogniser's context.
     """
 
@@ -31,7 +32,9 @@ class Listener:
         vad: VoiceActivity,
         endpointer: Endpointer,
         session: RecognizerSession | None,
+        *,
         pre_roll_ms: int = 300,
+        reopen_ms: int = 400,
         context_prefix: str = "",
     ) -> None:
         self._vad = vad
@@ -40,6 +43,9 @@ class Listener:
         self._pre_roll: deque[bytes] = deque(maxlen=max(1, pre_roll_ms // FRAME_MS))
         self._context_prefix = context_prefix
         self._context = ""
+        self._earlier_context = ""
+        self._reopen_ns = reopen_ms * NS_PER_MS
+        self._ended_ns = -self._reopen_ns
         self._feeding = False
         self._now_ns = 0
         self.utterance = 0
@@ -64,7 +70,11 @@ class Listener:
         return self._endpointer.in_speech
 
     def expect(self, listen: Listen) -> None:
-        """The dialog has moved: other answers are expected from the next utterance on."""
+        """The dialog has moved: other answers are expected from the next utterance on.
+
+        One that begins within ``reopen_ms`` of the last end still belongs to what was expected before.
+        """
+        self._earlier_context = self._context
         self._context = self._context_prefix + listen.state
         self._endpointer.listen(listen.expectation, listen.min_tail_ms, listen.max_tail_ms)
 
@@ -91,7 +101,8 @@ class Listener:
             self.final = False
             self.text_since_ns = t_ns
             if session is not None:
-                session.begin(self.utterance, self._context)
+                goes_on = self.speech_started_ns - self._ended_ns < self._reopen_ns
+                session.begin(self.utterance, self._earlier_context if goes_on else self._context)
                 for earlier in self._pre_roll:
                     session.feed(earlier)
                 session.feed(pcm)
@@ -100,6 +111,7 @@ class Listener:
         elif self._feeding and session is not None:
             session.feed(pcm)
             if signal is Signal.TURN_ENDED:
+                self._ended_ns = t_ns
                 session.finish()
                 self._feeding = False
             elif signal is Signal.FALSE_START:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import structlog
 
@@ -48,8 +50,8 @@ from dialer.dialog.messages import (
     WaitForBeep,
 )
 from dialer.dialog.plan import DialogPlan
-from dialer.intent.slots import read_slots
 from dialer.intent.base import IntentAnswer
+from dialer.intent.slots import read_slots
 from dialer.speech.base import Hypothesis, RecognizerSession
 from dialer.speech.endpointing import Endpointer, Signal
 from dialer.telephony.base import (
@@ -69,6 +71,16 @@ from dialer.telephony.causes import cause_text, disposition_of
 log = structlog.get_logger()
 
 SUSPECTED_CUT_MS = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """Where the call stood before its last turn, for the case that the turn was not over."""
+
+    dialog: machine.DialogState
+    listen: Listen
+    disposition: str
+    slots: dict[str, Any]
 
 
 class CallRunner:
@@ -107,6 +119,7 @@ class CallRunner:
         self._dialog = machine.start(plan, contact)
         self.listen: Listen | None = None
         self._after_speech: HangUp | TransferTo | None = None
+        self._undo: Undo | None = None
         self._announce_silence = False  # tell the dialog when everything has been said
 
         self._record = CallRecord(request.call_id, request.attempt_id, "")
@@ -185,8 +198,9 @@ class CallRunner:
             services.new_vad(),
             Endpointer(settings.endpointing, self._contact.language),
             self._session,
-            settings.endpointing.pre_roll_ms,
-            f"{services.context_prefix}{self._contact.language}/",
+            pre_roll_ms=settings.endpointing.pre_roll_ms,
+            reopen_ms=settings.reopen_ms,
+            context_prefix=f"{services.context_prefix}{self._contact.language}/",
         )
         self._turns = TurnTaking(
             self.call_id,
@@ -323,6 +337,7 @@ class CallRunner:
             and ms_between(max(self._quiet_since_ns, listener.last_voiced_ns), t_ns) >= self.listen.silence_ms
         ):
             self._quiet_since_ns = t_ns
+            self._undo = None
             self._event(NothingHeard())
 
     def on_hypothesis(self, hypothesis: Hypothesis) -> None:
@@ -360,12 +375,20 @@ class CallRunner:
 
     # --- turns --------------------------------------------------------------------------------------
 
-    def propose(self, text: str, answer: IntentAnswer, interrupted: bool) -> tuple[Heard, machine.Step]:
+    def propose(
+        self, text: str, answer: IntentAnswer, interrupted: bool, reopened: bool = False
+    ) -> tuple[Heard, machine.Step]:
         """Floor: what would be said to this."""
-        wants = self.listen.wants_slots if self.listen is not None else ()
+        before = self._undo if reopened else None
+        dialog, listen = (self._dialog, self.listen) if before is None else (before.dialog, before.listen)
+        wants = listen.wants_slots if listen is not None else ()
         slots = read_slots(text, self._contact.language, wants, self._today) if wants else {}
         heard = Heard(text, answer.intent, answer.score, slots, interrupted)
-        return heard, machine.step(self._plan, self._dialog, heard)
+        return heard, machine.step(self._plan, dialog, heard)
+
+    def may_reopen(self) -> bool:
+        """Floor: whether the last turn can be taken back."""
+        return self._undo is not None
 
     def is_backchannel(self, text: str) -> bool:
         """Floor: whether words spoken into a prompt of ours say no more than "go on"."""
@@ -373,7 +396,13 @@ class CallRunner:
 
     def take_turn(self, turn: EndedTurn) -> None:
         """Floor: the callee's turn is over; answer it."""
-        heard = turn.heard
+        heard, undo = turn.heard, self._undo
+        if turn.reopens and undo is not None:
+            # What was said to the first part is cut off already, or has not begun.
+            self._speaker.stop()
+            self._dialog, self._record.disposition = undo.dialog, undo.disposition
+            self._record.slots = dict(undo.slots)
+            self._record.turns.pop()
         record = TurnRecord(
             round_id=len(self._record.turns) + 1,
             text=heard.text,
@@ -383,9 +412,16 @@ class CallRunner:
             state_to=turn.step.state.name,
             endpoint_ms=ms_between(turn.last_voiced_ns, turn.decision_ns),
             barge_in_ms=turn.barge_in_ms,
+            suspected_cut=turn.reopens,
             speech_start_ms=self._measures.since_answer_ms(turn.speech_started_ns),
             speech_end_ms=self._measures.since_answer_ms(turn.last_voiced_ns),
             slots=dict(heard.slots),
+        )
+        can_undo = not any(isinstance(c, Suppress | TransferTo | WaitForBeep) for c in turn.step.commands)
+        self._undo = (
+            Undo(self._dialog, self.listen, self._record.disposition, dict(self._record.slots))
+            if can_undo and self.listen is not None
+            else None
         )
         self._commit(record, turn.step, turn.decision_ns, turn.last_voiced_ns)
 
@@ -394,6 +430,7 @@ class CallRunner:
             return
         self._speaker.stop()
         self._turns.drop()
+        self._undo = None
         step = machine.step(self._plan, self._dialog, KeyPressed(event.digit))
         record = TurnRecord(
             round_id=len(self._record.turns) + 1,
@@ -421,6 +458,7 @@ class CallRunner:
 
     def _take_floor(self, event: DialogEvent) -> None:
         """An event that ends what is being said and heard."""
+        self._undo = None
         self._speaker.stop()
         if self._turns is not None:
             self._turns.drop()

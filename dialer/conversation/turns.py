@@ -4,8 +4,9 @@
                            -> resumed: what was prepared is dropped
                            -> end of turn: what was prepared is said
 
-So the callee waits for the pause and never for the computing. Everything runs in the loop's thread;
-time comes in with the frames.
+So the callee waits for the pause and never for the computing. Speech that comes within ``reopen_ms`` of a
+commit was no new turn but the rest of the old one ("yes ... it's me"): the turn is reopened, and both
+parts are answered together. Everything runs in the loop's thread; time comes in with the frames.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from dialer.conversation.playout import Playout
 from dialer.conversation.speaker import Speaker
 from dialer.dialog import machine
 from dialer.dialog.messages import Heard, Listen, Say
-from dialer.errors import SpeechError
+from dialer.errors import Overloaded, SpeechError
 from dialer.intent.base import OUT_OF_SCOPE, IntentAnswer, IntentEngine, IntentQuery
 from dialer.speech.base import Hypothesis
 from dialer.speech.endpointing import Signal
@@ -37,8 +38,13 @@ class Floor(Protocol):
     def listen(self) -> Listen | None:
         """What the dialog waits for; None where the callee has no turn."""
 
-    def propose(self, text: str, answer: IntentAnswer, interrupted: bool) -> tuple[Heard, machine.Step]:
-        """What would be said to this; changes nothing."""
+    def propose(
+        self, text: str, answer: IntentAnswer, interrupted: bool, reopened: bool = False
+    ) -> tuple[Heard, machine.Step]:
+        """What would be said to this, in the place of the last answer where ``reopened``; changes nothing."""
+
+    def may_reopen(self) -> bool:
+        """Whether the last turn can be taken back (nothing was done that cannot be undone)."""
 
     def is_backchannel(self, text: str) -> bool:
         """Whether words spoken into a prompt of ours say no more than "go on"."""
@@ -71,6 +77,17 @@ class EndedTurn:
     last_voiced_ns: int
     decision_ns: int
     barge_in_ms: float | None
+    reopens: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LastTurn:
+    """The turn that was answered last, for the case that it was not over."""
+
+    text: str
+    listen: Listen
+    speech_started_ns: int
+    decision_ns: int
 
 
 class TurnTaking:
@@ -104,6 +121,8 @@ class TurnTaking:
         self._paused = False
         self._decision_ns = 0  # above 0: the turn has ended and waits for its words
         self._held: EndedTurn | None = None
+        self._last: LastTurn | None = None
+        self._reopened: LastTurn | None = None  # the open utterance goes on with this turn
         self._barge_in_from_ns = 0
         self._barge_in_ms: float | None = None
 
@@ -122,6 +141,8 @@ class TurnTaking:
         self._asking = ""
         self._decision_ns = 0
         self._held = None
+        self._last = None
+        self._reopened = None
 
     # --- what is heard ----------------------------------------------------------------------------
 
@@ -138,6 +159,9 @@ class TurnTaking:
             self._paused = False
             self._decision_ns = 0
             self._barge_in_ms = None
+            self._reopened = self._goes_on_with()
+            if self._reopened is not None and not self._playout.uninterruptible:
+                self._speaker.stop()  # we have only just begun to answer half a sentence
         elif signal is Signal.PAUSE:
             self._paused = True
             self._prepare()
@@ -148,8 +172,7 @@ class TurnTaking:
         elif signal is Signal.TURN_ENDED:
             self._paused = False
             self._decision_ns = t_ns
-            prepared = self._prepared
-            if self._listener.final or (prepared is not None and prepared.text == self._listener.text):
+            if self._listener.final:  # else its last words are a few milliseconds away
                 self._commit()
 
     def hypothesis(self, hypothesis: Hypothesis) -> None:
@@ -180,6 +203,23 @@ class TurnTaking:
         )
         return True
 
+    def _goes_on_with(self) -> LastTurn | None:
+        """The turn that the utterance which begins now belongs to; None where it is a turn of its own."""
+        last = self._last
+        if last is None or not self._floor.may_reopen():
+            return None
+        pause_ms = ms_between(last.decision_ns, self._listener.speech_started_ns)
+        return last if pause_ms < self._settings.reopen_ms else None
+
+    def _words(self) -> str:
+        """What was said in the turn so far."""
+        text = self._listener.text
+        return f"{self._reopened.text} {text}".strip() if self._reopened is not None and text else text
+
+    def _awaited(self) -> Listen | None:
+        """What the dialog waited for when the turn began."""
+        return self._reopened.listen if self._reopened is not None else self._floor.listen
+
     # --- barge-in ---------------------------------------------------------------------------------
 
     def _consider_barge_in(self) -> None:
@@ -194,73 +234,89 @@ class TurnTaking:
 
     def _prepare(self) -> None:
         """At a pause: find out what would be said, and have it ready."""
-        listen, text = self._floor.listen, self._listener.text
-        if listen is None or not text or self._asking == text:
+        listen, words = self._awaited(), self._words()
+        if listen is None or not words or self._asking == words:
             return
-        self._asking = text
+        self._asking = words
         spawn(
-            self._ask(self._listener.utterance, text, listen),
+            self._ask(self._listener.utterance, words, listen),
             name=f"prepare:{self._call_id}",
             on_error=self._ask_failed,
         )
 
-    async def _ask(self, utterance: int, text: str, listen: Listen) -> None:
-        answer = await self._intents.ask(IntentQuery(text, self._language, listen.allowed))
+    async def _ask(self, utterance: int, words: str, listen: Listen) -> None:
+        answer = await self._intents.ask(IntentQuery(words, self._language, listen.allowed))
         listener = self._listener
-        if listener.utterance != utterance or listener.text != text or self._floor.listen is not listen:
-            return  # the words or the dialog have moved on
-        heard, step = self._floor.propose(text, answer, self._barge_in_ms is not None)
-        self._prepared = Prepared(utterance, text, answer, heard, step)
-        listener.understood(text, answer.score, answer.intent != OUT_OF_SCOPE)
+        if listener.utterance != utterance or self._words() != words or self._awaited() is not listen:
+            self._asking = ""  # the words or the dialog have moved on
+            return
+        reopened = self._reopened is not None
+        heard, step = self._floor.propose(words, answer, self._barge_in_ms is not None, reopened)
+        self._prepared = Prepared(utterance, words, answer, heard, step)
+        listener.understood(listener.text, answer.score, answer.intent != OUT_OF_SCOPE)
         if self._decision_ns:
-            self._commit()
+            if listener.final:
+                self._commit()
             return
         for command in step.commands:
             if isinstance(command, Say) and self._prompts.get(command.text, self._language) is None:
                 await self._prompts.fetch(command.text, self._language)
 
     def _ask_failed(self, error: BaseException) -> None:
+        self._asking = ""
         if isinstance(error, SpeechError):
             return  # met again, and acted upon, when the prompt is to be spoken
+        if isinstance(error, Overloaded):
+            return  # asked again at the next pause, or every frame once the turn has ended
         self.drop()
         self._floor.part_failed("intent", str(error))
 
     def _consider_waiting(self, t_ns: int) -> None:
-        """The turn has ended but its last words are late."""
-        if ms_between(self._decision_ns, t_ns) >= self._settings.final_wait_ms and not self._listener.final:
+        """The turn has ended, but its last words or their meaning are late."""
+        waited_ms = ms_between(self._decision_ns, t_ns)
+        if waited_ms >= self._settings.answer_wait_ms:
+            self.drop()
+            self._floor.part_failed("intent", f"no answer within {self._settings.answer_wait_ms} ms")
+        elif self._listener.final:
+            self._commit()
+        elif waited_ms >= self._settings.final_wait_ms:
             self._listener.final = True  # what is there must do
             self._commit()
 
     def _commit(self) -> None:
         """The turn has ended and its words are known."""
         listener = self._listener
-        text = listener.text
+        words = self._words()
+        listen = self._awaited()
         prepared = self._prepared
-        if self._floor.listen is None:
+        if listen is None:
             self.drop()
             return
-        if not text:
+        if not words:
             self._commit_wordless()
             return
-        if prepared is None or prepared.text != text or prepared.utterance != listener.utterance:
+        if prepared is None or prepared.text != words or prepared.utterance != listener.utterance:
             self._prepare()  # comes back here with the answer
             return
+        first = self._reopened
         turn = EndedTurn(
             prepared.heard,
             prepared.step,
-            listener.speech_started_ns,
+            listener.speech_started_ns if first is None else first.speech_started_ns,
             listener.last_voiced_ns,
             self._decision_ns,
             self._barge_in_ms,
+            reopens=first is not None,
         )
         into_prompt = self._playout.busy or self._barge_in_ms is not None
-        goes_on = into_prompt and self._floor.is_backchannel(text)
+        goes_on = into_prompt and self._floor.is_backchannel(listener.text)
         self.drop()
         if goes_on or (self._in_opening() and prepared.answer.intent == GREETING):
             self._speaker.resume()
         elif self._in_opening() and self._playout.busy:
             self._held = turn  # heard and kept: taken as the answer when the greeting has been said
         else:
+            self._last = LastTurn(words, listen, turn.speech_started_ns, turn.decision_ns)
             self._floor.take_turn(turn)
 
     def _commit_wordless(self) -> None:

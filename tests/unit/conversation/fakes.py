@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from dialer.audio import FRAME_BYTES, FRAME_MS
 from dialer.clock import NS_PER_MS
+from dialer.errors import Overloaded
 from dialer.intent.base import IntentAnswer, IntentQuery
 from dialer.speech.base import Hypothesis, RecognizerListener
 from dialer.telephony.base import DialRequest, LegFlushed, LegHandler, LegVoiced
@@ -183,9 +184,13 @@ class FakeIntents:
     def __init__(self, known: dict[str, str]) -> None:
         self.known = known
         self.asked: list[IntentQuery] = []
+        self.refuse = 0  # so many questions are refused first
 
     async def ask(self, query: IntentQuery) -> IntentAnswer:
         self.asked.append(query)
+        if self.refuse:
+            self.refuse -= 1
+            raise Overloaded("full")
         intent = self.known.get(query.text)
         return IntentAnswer(intent, 0.95) if intent else IntentAnswer("out_of_scope", 0.9)
 

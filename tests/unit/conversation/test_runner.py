@@ -289,6 +289,55 @@ async def test_what_is_not_understood_is_asked_again(call: Call) -> None:
     assert record.turns[0].intent == "out_of_scope"
 
 
+async def test_a_turn_that_was_not_over_is_reopened(call: Call) -> None:
+    call.intents.known["yes no"] = "deny"
+    call.answer()
+    await call.line.until_quiet()
+    await call.say("yes")
+    await call.line.silence(180)
+    assert call.log[1] == "play 2 6"  # THANKS, too early
+    await call.say("no", ms=300)
+    assert call.log[2] == "flush"
+    await call.line.silence(400)
+    assert call.log[3] == "play 3 7"  # GOODBYE
+    assert call.ears.log.count("begin en/opening") == 2
+    record = await call.end()
+    (turn,) = record.turns
+    assert (turn.round_id, turn.text, turn.intent, turn.suspected_cut) == (1, "yes no", "deny", True)
+    assert (turn.state_from, record.disposition) == ("opening", "gone")
+
+
+async def test_late_speech_is_a_turn_of_its_own(call: Call) -> None:
+    call.answer()
+    await call.line.until_quiet()
+    await call.say("gibberish")
+    await call.line.silence(1300)
+    await call.say("yes")
+    await call.line.silence(400)
+    record = await call.end()
+    assert [turn.text for turn in record.turns] == ["gibberish", "yes"]
+
+
+async def test_an_overloaded_engine_is_asked_again(call: Call) -> None:
+    call.intents.refuse = 2
+    call.answer()
+    await call.line.until_quiet()
+    await call.say("yes")
+    await call.line.silence(1000)  # the full tail: nothing was understood in the pause
+    record = await call.end()
+    assert [turn.text for turn in record.turns] == ["yes"]
+
+
+async def test_an_engine_that_never_answers_ends_in_an_apology(call: Call) -> None:
+    call.intents.refuse = 1_000_000
+    call.answer()
+    await call.line.until_quiet()
+    await call.say("yes")
+    await call.line.silence(4000)
+    assert "play 2 5" in call.log  # SORRY
+    assert (await call.end()).disposition == "broken"
+
+
 async def test_a_key_stops_the_prompt_and_answers(call: Call) -> None:
     call.answer()
     await call.line.silence(400)
