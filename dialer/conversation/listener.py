@@ -43,7 +43,7 @@ class Listener:
         self._pre_roll: deque[bytes] = deque(maxlen=max(1, pre_roll_ms // FRAME_MS))
         self._context_prefix = context_prefix
         self._context = ""
-        self._earlier_context = ""
+        self._utterance_context = ""  # of the last utterance
         self._reopen_ns = reopen_ms * NS_PER_MS
         self._ended_ns = -self._reopen_ns
         self._feeding = False
@@ -74,7 +74,6 @@ class Listener:
 
         One that begins within ``reopen_ms`` of the last end still belongs to what was expected before.
         """
-        self._earlier_context = self._context
         self._context = self._context_prefix + listen.state
         self._endpointer.listen(listen.expectation, listen.min_tail_ms, listen.max_tail_ms)
 
@@ -102,7 +101,9 @@ class Listener:
             self.text_since_ns = t_ns
             if session is not None:
                 goes_on = self.speech_started_ns - self._ended_ns < self._reopen_ns
-                session.begin(self.utterance, self._earlier_context if goes_on else self._context)
+                if not goes_on:
+                    self._utterance_context = self._context
+                session.begin(self.utterance, self._utterance_context)
                 for earlier in self._pre_roll:
                     session.feed(earlier)
                 session.feed(pcm)
