@@ -9,6 +9,7 @@ Line cards come first, before anything heavy is loaded here.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
@@ -30,7 +31,7 @@ from dialer.errors import CampaignError
 from dialer.intent.batcher import IntentBatcher
 from dialer.intent.train import campaign_classifier
 from dialer.settings import Settings
-from dialer.speech.base import LanguageContext, Synthesizer
+from dialer.speech.base import LanguageContext, Recognizer, Synthesizer
 from dialer.speech.prompts import PromptCache
 from dialer.speech.tts_espeak import EspeakSynthesizer
 from dialer.speech.vad_webrtc import WebRtcVad
@@ -76,6 +77,7 @@ class Host:
         trunks: Mapping[str, Trunk] | None = None,
         clock: Clock | None = None,
         announce: Announce = lambda _: None,
+        recognizer: Recognizer | None = None,
     ) -> None:
         """Start nothing yet.
 
@@ -88,6 +90,7 @@ class Host:
             trunks: by name; None for those of the settings.
             clock: time.
             announce: told, in a few words, what is being started.
+            recognizer: hears instead of speech workers, which are not started then (for benches).
         """
         self._settings = settings
         self._campaigns = campaigns
@@ -96,6 +99,8 @@ class Host:
         self._live = live
         self._clock = clock or SystemClock()
         self._announce = announce
+        self._recognizer = recognizer
+        self._workers: SpeechWorkers | None = None
         if trunks is None:
             trunks = {name: shape.trunk(name) for name, shape in settings.trunks.items()}
         self._trunks = trunks
@@ -141,13 +146,7 @@ class Host:
             self._stack.push_async_callback(engine.close)
             engines[campaign.settings.name] = engine
 
-        self._announce("warming up the recogniser")
-        workers = SpeechWorkers(
-            [context for campaign in self._campaigns for context in contexts_of(campaign)],
-            workers=self._settings.worker_count(self._lines),
-        )
-        await workers.start()
-        self._stack.push_async_callback(workers.close)
+        recognizer = self._recognizer or await self._start_workers()
 
         synthesizer: Synthesizer = EspeakSynthesizer()
         for campaign in self._campaigns:
@@ -158,7 +157,7 @@ class Host:
             services = Services(
                 clock=self._clock,
                 telephony=self.cards,
-                recognizer=workers,
+                recognizer=recognizer,
                 intents=engines[name],
                 prompts=prompts,
                 new_vad=WebRtcVad,
@@ -169,6 +168,25 @@ class Host:
                 context_prefix=context_prefix(campaign),
             )
             self._running[name] = _Running(campaign, services, conversation_settings(campaign))
+
+    async def _start_workers(self) -> SpeechWorkers:
+        self._announce("warming up the recogniser")
+        self._workers = SpeechWorkers(
+            [context for campaign in self._campaigns for context in contexts_of(campaign)],
+            workers=self._settings.worker_count(self._lines),
+        )
+        await self._workers.start()
+        self._stack.push_async_callback(self._workers.close)
+        return self._workers
+
+    def pids(self) -> dict[str, list[int]]:
+        """The processes of this host by what they are: ``dialer``, ``server``, ``cards``, ``speech``."""
+        return {
+            "dialer": [os.getpid()],
+            "server": [self.cards.server_pid()],
+            "cards": self.cards.card_pids(),
+            "speech": self._workers.pids() if self._workers is not None else [],
+        }
 
     # --- calls ------------------------------------------------------------------------------------
 

@@ -69,12 +69,18 @@ class RtpStream:
     """One call's audio: sends on a fixed grid of 20 ms, logs what comes back.
 
     ``event`` is the payload type of telephone events (RFC 4733), both ways.
+
+    Attributes:
+        source: where set, gives the A-law octets of each packet at the time it leaves.
+        heard: where set, gets the A-law octets of each packet that came, and its arrival.
     """
 
     def __init__(self, hub: RtpHub, remote: Address, event: int) -> None:
         self.remote = remote
         self._event = event
         self.log = StreamLog()
+        self.source: Callable[[int], bytes] | None = None
+        self.heard: Callable[[bytes, int], None] | None = None
         self._hub = hub
         self._ssrc = random.getrandbits(32)
         self._seq = random.getrandbits(15)
@@ -132,6 +138,9 @@ class RtpStream:
                 self._event_stamp = self._stamp
             payload = struct.pack("!BBH", code, end << 7 | 10, duration)
             header = _HEADER.pack(0x80, first << 7 | self._event, self._seq, self._event_stamp, self._ssrc)
+        elif self.source is not None:
+            payload = self.source(now_ns)
+            header = _HEADER.pack(0x80, PCMA, self._seq, self._stamp, self._ssrc)
         else:
             payload = self._audio[self._at : self._at + FRAME_OCTETS]
             self._at += FRAME_OCTETS
@@ -154,6 +163,8 @@ class RtpStream:
         log.arrival_ns.append(arrival_ns)
         log.seq.append(seq)
         log.voiced.append(kind == PCMA and 1 in packet[_HEADER.size :].translate(ALAW_VOICED))
+        if self.heard is not None and kind == PCMA:
+            self.heard(packet[_HEADER.size :], arrival_ns)
         if kind == self._event and stamp != self._last_event_stamp:
             self._last_event_stamp = stamp
             log.digits.append("0123456789*#ABCD"[packet[_HEADER.size] & 15])
