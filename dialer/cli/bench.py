@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
 from dialer.bench.lines import bench_churn, bench_lines
+from dialer.bench.turns import POLICIES, TURNS, TurnsOptions, bench_turns
 from dialer.cli.output import console, print_json
 
 app = typer.Typer(help="Measure this host.", no_args_is_help=True)
+
+
+class Recogniser(StrEnum):
+    """Who hears in ``turns``."""
+
+    SPHINX = "sphinx"
+    SCRIPTED = "scripted"
+
+
+class Policy(StrEnum):
+    """How ``turns`` decides that a turn has ended."""
+
+    ADAPTIVE = "adaptive"
+    FIXED_300 = "fixed_300"
+    FIXED_800 = "fixed_800"
+
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object as the last line of standard output.")]
 
@@ -39,6 +58,50 @@ def churn(
     with console(as_json).status(f"{calls} calls of {seconds:g} s over {lines} lines"):
         result = asyncio.run(bench_churn(calls=calls, seconds=seconds, lines=lines))
     report(result, as_json)
+
+
+@app.command()
+def turns(
+    calls: Annotated[int, typer.Option(help="Calls at once.", min=1, max=100)] = 20,
+    recogniser: Annotated[
+        Recogniser, typer.Option(help="`scripted` knows the words; everything else is real.")
+    ] = Recogniser.SPHINX,
+    seed: Annotated[int, typer.Option(help="Of the callees.")] = 1,
+    turns: Annotated[int, typer.Option(help="Turns of each call.", min=7, max=120)] = TURNS,
+    policy: Annotated[list[Policy] | None, typer.Option(help="Only these; default: all.")] = None,
+    details: Annotated[
+        Path | None,
+        typer.Option(help="Write a JSON line an utterance, and keep the recordings.", metavar="FILE"),
+    ] = None,
+    data: Annotated[Path, typer.Option(help="Where caches and recordings go.", metavar="DIR")] = Path(
+        "var/bench"
+    ),
+    as_json: Json = False,
+) -> None:
+    """Turn-taking as callees of real calls measure it: gaps, cuts, misses, barge-in, for three policies."""
+    options = TurnsOptions(
+        calls=calls,
+        recogniser=recogniser.value,
+        seed=seed,
+        turns=turns,
+        data=data,
+        details=details,
+        policies=tuple(p.value for p in policy) if policy else tuple(POLICIES),
+    )
+    with console(as_json).status("starting") as status:
+        result = asyncio.run(bench_turns(options, status.update))
+    if as_json:
+        print_json(result)
+        return
+    policies = result.pop("policies")
+    table = Table()
+    table.add_column("")
+    for name in policies:
+        table.add_column(name)
+    for figure in next(iter(policies.values())):
+        table.add_row(figure, *(_shown(figures[figure]) for figures in policies.values()))
+    console(False).print(table)
+    report(result, as_json=False)
 
 
 def report(result: dict[str, Any], as_json: bool) -> None:

@@ -304,7 +304,7 @@ class _Callees:
             said = tuple(line.callee.said)
             rows.append(_Row(line.callee.script.number, attempt, call.answered_ns, call.ended_ns, said))
         text = msgspec.json.encode(rows).decode()
-        np.savez(self._job.out, rows=np.array(text), **arrays)
+        np.savez(self._job.out, rows=np.array(text), **arrays)  # type: ignore[arg-type]
 
 
 async def _serve() -> None:

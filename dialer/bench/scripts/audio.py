@@ -1,7 +1,7 @@
 """Renders the callees of a run before their calls start: speech, inner pauses, line noise, A-law.
 
-Speech is at -20 dBFS (RMS where there is speech). The true first and last sample of each stretch are those above
--45 dBFS of the speech alone, before noise is mixed in; pauses are exact to the sample.
+Speech is at -20 dBFS (RMS where there is speech). The true first and last sample of each stretch are those
+above -45 dBFS of the speech alone, before noise is mixed in; pauses are exact to the sample.
 """
 
 from __future__ import annotations
@@ -257,7 +257,7 @@ def _cough(rng: np.random.Generator) -> _Rendered:
 
 
 def _hum(text: str, pitch_hz: float) -> _Rendered:
-    """A closed mouth: harmonics that fade by the square of their number, the pitch rising in the last syllable."""
+    """A closed mouth: harmonics fading by the square of their number, pitch rising in the last syllable."""
     parts: list[Wave] = []
     lengths = _HUMMED[text]
     for number, ms in enumerate(lengths):

@@ -21,8 +21,9 @@ CYCLE = (
 """The questions that the bench's campaign asks, over and over."""
 
 PAUSES_MS = (250, 250, 250, 250, 250, 250, 400, 400, 400, 600, 600, 600)
-"""Inner pauses of a call's hesitations, shuffled, over and over; in every third round one of ``OTHERS_MS``."""
+"""Inner pauses of a call's hesitations, shuffled."""
 OTHERS_MS = (300, 500, 700)
+"""And of some more."""
 
 NOISY_SHARE, ECHO_SHARE = 0.1, 0.2
 NOISES = ("white", "pink", "babble")
@@ -127,7 +128,7 @@ def _call(index: int, line: str, turns: int, rng: random.Random, human: bool) ->
 
 
 def _kinds(count: int, rng: random.Random) -> Iterator[tuple[Kind, int]]:
-    """What the answers to open and date questions try: mostly hesitations, a sixth clean, a few corrections."""
+    """What answers to open and date questions try: most hesitate, one is a correction, the rest are clean."""
     pauses = list(PAUSES_MS)
     rng.shuffle(pauses)
     slots: list[tuple[Kind, int]] = [(Kind.HESITATION, pause) for pause in pauses[: max(1, count * 4 // 5)]]
