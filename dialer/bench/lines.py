@@ -52,7 +52,7 @@ class EchoCall:
             self.answered.set()
         elif isinstance(event, LegStats):
             self.statistics.append(event)
-        elif isinstance(event, LegEnded):
+        elif isinstance(event, LegEnded) and not self.ended.done():
             self.ended.set_result(event)
 
     def losses(self, since_ns: int, until_ns: int) -> tuple[int, int]:

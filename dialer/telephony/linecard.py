@@ -111,9 +111,7 @@ class LineCard:
             now = time.monotonic()
             if now >= next_second:
                 next_second = now + SECOND_S
-                for number, call in enumerate(self._calls):
-                    if call is not None and self._lines[number].answered:
-                        self._report_statistics(number, call)
+                self._report_all()
                 self._uplink.event(control("beat"))
         self._say_goodbye()
 
@@ -319,7 +317,12 @@ class LineCard:
                 line.state = LineState.FREE
                 self._tell("free", line)
         if delete and self._finished:
-            self._finished = [call for call in self._finished if call.slot() is not Slot.FREE]
+            self._finished = [call for call in self._finished if not call.deleted()]
+
+    def _report_all(self) -> None:
+        for number, call in enumerate(self._calls):
+            if call is not None and self._lines[number].answered:
+                self._report_statistics(number, call)
 
     def _report_statistics(self, number: int, call: SipCall) -> None:
         line = self._lines[number]

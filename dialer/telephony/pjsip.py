@@ -83,8 +83,7 @@ class Slot(Enum):
 
     HELD = "held"
     FREE = "free"
-    REUSED = "reused"
-    """Another call has it. ``SipCall`` must not be deleted now: ``~Call`` would hang that one up."""
+    REUSED = "reused"  # another call has it
 
 
 class LinePort(pj.AudioMediaPort):  # type: ignore[misc]  # pjsua2 has no type information
@@ -324,11 +323,25 @@ class SipCall(pj.Call):  # type: ignore[misc]
         A call that was hung up is DISCONNECTED at once but keeps its slot until the BYE's or CANCEL's
         transaction is over, up to 32 s. A slot without a session raises.
         """
+        if self.getId() < 0:  # never placed; asking for its state would abort the process
+            return Slot.FREE
         try:
             holder = self.getInfo().callIdString
         except pj.Error:
             return Slot.FREE
         return Slot.HELD if holder == self.sip_call_id else Slot.REUSED
+
+    def deleted(self) -> bool:
+        """Delete the C++ call where that is safe; whether it was.
+
+        ``~Call`` looks only at the slot's number: it would hang up, or cut off from its callbacks,
+        whichever call has the slot at that moment. So it is run here, on a free slot, and not when
+        Python happens to drop the last reference. The object must not be used afterwards.
+        """
+        if self.slot() is not Slot.FREE:
+            return False
+        pj.Call.__swig_destroy__(self)
+        return True
 
 
 class SipAccount(pj.Account):  # type: ignore[misc]
