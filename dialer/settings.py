@@ -1,4 +1,4 @@
-"""The settings of a host: ``dialer.yaml`` (or the file that ``DIALER_CONFIG`` names) and ``DIALER_*`` variables.
+"""The settings of a host: ``dialer.yaml`` (or what ``DIALER_CONFIG`` names) and ``DIALER_*`` variables.
 
 Read once by the composition layer; inside, only the frozen values made here are used. An environment
 variable wins over the file: ``DIALER_DATABASE``, ``DIALER_LINES``, ``DIALER_SIP__PUBLIC_ADDRESS``.

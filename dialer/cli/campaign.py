@@ -65,7 +65,8 @@ def check(
         return
     examples = ", ".join(f"{len(rows_)} {language}" for language, rows_ in campaign.examples.items())
     out.print(
-        f"[green]{campaign.settings.name} is good[/]: {figures['states']} states, {figures['prompts']} prompts,"
+        f"[green]{campaign.settings.name} is good[/]: {figures['states']} states,"
+        f" {figures['prompts']} prompts,"
         f" {figures['intents']} intents from {examples} examples",
         highlight=False,
     )
@@ -107,7 +108,8 @@ def load(
     out.print(f"{report.loaded} contacts loaded into {campaign.settings.name}", highlight=False)
     if report.blocked:
         out.print(
-            f"{report.blocked} of them cannot be called yet: `dialer campaign list {campaign.settings.name} --due`",
+            f"{report.blocked} of them cannot be called yet, see"
+            f" `dialer campaign list {campaign.settings.name} --due`",
             highlight=False,
         )
     if report.rejected:

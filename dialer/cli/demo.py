@@ -59,7 +59,7 @@ def demo(
     ),
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object as the last line.")] = False,
 ) -> None:
-    """Run the example campaign against simulated callees; exit status 1 where an outcome is not the expected one."""
+    """Run the example campaign against simulated callees; exit status 1 where an outcome is unexpected."""
     folder = load_campaign(campaign)
     if language is not None and language not in folder.settings.languages:
         raise InputError(

@@ -68,8 +68,9 @@ def _report(result: RunResult) -> None:
         out.print(f"{campaign.name}: {campaign.attempts} calls ({outcomes})", highlight=False)
     if result.unknown:
         out.print(
-            f"[yellow]{len(result.unknown)} attempts of an earlier run are unknown[/]; their contacts are held:"
-            " see `dialer campaign list --due`, decide with `dialer campaign release`",
+            f"[yellow]{len(result.unknown)} attempts of an earlier run are unknown[/];"
+            " their contacts are held: see `dialer campaign list --due`,"
+            " decide with `dialer campaign release`",
             highlight=False,
         )
     if result.spilled:

@@ -87,14 +87,14 @@ def test_a_disposition_that_says_again_needs_a_time(folder: Path, change: Change
 
 
 def test_a_language_needs_prompts_and_examples(folder: Path, change: Change) -> None:
-    change("campaign.yaml", "languages: [en] ", "languages: [en, zh] ")
-    change("campaign.yaml", "voices:\n", "voices:\n  zh: {name: cmn}\n")
+    change("campaign.yaml", "languages: [en] ", "languages: [en, fr] ")
+    change("campaign.yaml", "voices:\n", "voices:\n  fr: {name: fr}\n")
     (mistake,) = check_campaign(folder).mistakes
-    assert "no prompts in 'zh'" in mistake.problem
-    change("dialog.yaml", "languages: [en]", "languages: [en, zh]")
+    assert "no prompts in 'fr'" in mistake.problem
+    change("dialog.yaml", "languages: [en]", "languages: [en, fr]")
     told = "\n".join(map(str, check_campaign(folder).mistakes))
-    assert "the prompt 'greeting' has no text in zh" in told
-    assert "no example utterances in 'zh'" in told
+    assert "the prompt 'greeting' has no text in fr" in told
+    assert "no example utterances in 'fr'" in told
 
 
 def test_a_prompt_that_names_an_unknown_column_is_told(folder: Path, change: Change) -> None:
