@@ -9,9 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 import structlog
 
@@ -19,9 +17,9 @@ from dialer.aio import spawn
 from dialer.call import CallRecord, Contact, Disposition, TurnRecord
 from dialer.clock import NS_PER_MS, ms_between
 from dialer.conversation.base import ConversationSettings, Services
+from dialer.conversation.ledger import CallLedger
 from dialer.conversation.listener import Listener
 from dialer.conversation.machines import MachineWatch
-from dialer.conversation.measures import CallMeasures
 from dialer.conversation.playout import Playout
 from dialer.conversation.recorder import CallRecorder
 from dialer.conversation.speaker import Speaker
@@ -66,21 +64,8 @@ from dialer.telephony.base import (
     LegRinging,
     LegTransfer,
 )
-from dialer.telephony.causes import cause_text, disposition_of
 
 log = structlog.get_logger()
-
-SUSPECTED_CUT_MS = 400
-
-
-@dataclass(frozen=True, slots=True)
-class Undo:
-    """Where the call stood before its last turn, for the case that the turn was not over."""
-
-    dialog: machine.DialogState
-    listen: Listen
-    disposition: str
-    slots: dict[str, Any]
 
 
 class CallRunner:
@@ -119,11 +104,10 @@ class CallRunner:
         self._dialog = machine.start(plan, contact)
         self.listen: Listen | None = None
         self._after_speech: HangUp | TransferTo | None = None
-        self._undo: Undo | None = None
         self._announce_silence = False  # tell the dialog when everything has been said
 
-        self._record = CallRecord(request.call_id, request.attempt_id, "")
-        self._measures = CallMeasures(self._record)
+        self._ledger = CallLedger(request.call_id, request.attempt_id)
+        self._record = self._ledger.record
         path = services.recording_path(request.call_id)
         self._recorder = CallRecorder(path, disk) if path is not None else None
         self._playout = Playout()
@@ -146,7 +130,6 @@ class CallRunner:
         self._next_seq = -1
         self._quiet_since_ns = 0
         self._transfer_ends_ns = 0  # above 0: a transfer is under way
-        self._last_commit_ns = 0
         self._failed_parts: set[str] = set()
         self._leaving = False
         self._cut_by_us = ""
@@ -180,13 +163,14 @@ class CallRunner:
             # Queued before the answer: the card starts it with the first frame after the 200 OK.
             self._apply(opening)
             ended = await self._ended
-        except asyncio.CancelledError:
+        except BaseException as error:
             self.stop(Disposition.CANCELLED)
+            why = Disposition.CANCELLED if isinstance(error, asyncio.CancelledError) else Disposition.FAILED
+            services.live.call_ended(self.call_id, why)
             raise
         finally:
             await asyncio.shield(spawn(self._close(), name=f"close:{self.call_id}"))
-            services.live.call_ended(self.call_id, self._record.disposition)
-        self._conclude(ended)
+        self._ledger.conclude(ended, self._cut_by_us)
         services.live.call_ended(self.call_id, self._record.disposition)
         self._log.info("call.ended", disposition=self._record.disposition, cause=self._record.cause)
         return self._record
@@ -225,23 +209,12 @@ class CallRunner:
         for task in self._suppressing:
             await task
 
-    def _conclude(self, ended: LegEnded) -> None:
-        record = self._record
-        record.cause = record.cause or cause_text(ended)
-        if not ended.answered:
-            record.disposition = Disposition.CANCELLED if self._cut_by_us else disposition_of(ended)
-        elif ended.sip_code == 0:
-            record.disposition = Disposition.FAILED
-        elif not record.disposition:
-            by_us = self._cut_by_us or Disposition.NO_RESPONSE
-            record.disposition = Disposition.HUNG_UP if ended.by == "callee" else by_us
-
     def drain(self) -> None:
         """Say goodbye and end; the line is cut when that takes too long."""
         if self._leaving or self._ended.done():
             return
         self._leaving = True
-        if not self._measures.answered_ns:
+        if not self._ledger.answered_ns:
             self.stop(Disposition.CANCELLED)
             return
         self._watch(self._settings.goodbye_ms, self.stop)
@@ -266,7 +239,7 @@ class CallRunner:
 
     def on_event(self, event: LegEvent) -> None:
         """LegHandler: anything but audio."""
-        replied = self._measures.event(event)
+        replied = self._ledger.event(event)
         if replied is not None and replied.reply_ms is not None:
             self._services.live.call_replied(self.call_id, replied.reply_ms)
         match event:
@@ -305,7 +278,7 @@ class CallRunner:
         was_busy = self._playout.busy
         ours = self._playout.advance(played)
         listener, turns = self._listener, self._turns
-        if not self._measures.answered_ns or listener is None or turns is None:
+        if not self._ledger.answered_ns or listener is None or turns is None:
             return
         if self._recorder is not None:
             if missing:
@@ -322,7 +295,7 @@ class CallRunner:
             return
         signal = listener.frame(pcm, t_ns, missing)
         if signal is Signal.SPEECH_STARTED:
-            self._note_suspected_cut(t_ns)
+            self._ledger.speech_started(t_ns)
         if self._machines.frame(t_ns, listener.speech):
             self._take_floor(MachineAnswered())
             return
@@ -337,7 +310,7 @@ class CallRunner:
             and ms_between(max(self._quiet_since_ns, listener.last_voiced_ns), t_ns) >= self.listen.silence_ms
         ):
             self._quiet_since_ns = t_ns
-            self._undo = None
+            self._ledger.undo = None
             self._event(NothingHeard())
 
     def on_hypothesis(self, hypothesis: Hypothesis) -> None:
@@ -364,14 +337,10 @@ class CallRunner:
             return
         again = part in self._failed_parts
         self._failed_parts.add(part)
-        if not self._measures.answered_ns or again:
+        if not self._ledger.answered_ns or again:
             self.stop(Disposition.FAILED)
         else:
             self._take_floor(PartFailed(part))
-
-    def _note_suspected_cut(self, t_ns: int) -> None:
-        if self._record.turns and ms_between(self._last_commit_ns, t_ns) < SUSPECTED_CUT_MS:
-            self._record.turns[-1].suspected_cut = True
 
     # --- turns --------------------------------------------------------------------------------------
 
@@ -379,7 +348,7 @@ class CallRunner:
         self, text: str, answer: IntentAnswer, interrupted: bool, reopened: bool = False
     ) -> tuple[Heard, machine.Step]:
         """Floor: what would be said to this."""
-        before = self._undo if reopened else None
+        before = self._ledger.undo if reopened else None
         dialog, listen = (self._dialog, self.listen) if before is None else (before.dialog, before.listen)
         wants = listen.wants_slots if listen is not None else ()
         slots = read_slots(text, self._contact.language, wants, self._today) if wants else {}
@@ -388,7 +357,7 @@ class CallRunner:
 
     def may_reopen(self) -> bool:
         """Floor: whether the last turn can be taken back."""
-        return self._undo is not None
+        return self._ledger.undo is not None
 
     def is_backchannel(self, text: str) -> bool:
         """Floor: whether words spoken into a prompt of ours say no more than "go on"."""
@@ -396,33 +365,12 @@ class CallRunner:
 
     def take_turn(self, turn: EndedTurn) -> None:
         """Floor: the callee's turn is over; answer it."""
-        heard, undo = turn.heard, self._undo
-        if turn.reopens and undo is not None:
-            # What was said to the first part is cut off already, or has not begun.
-            self._speaker.stop()
-            self._dialog, self._record.disposition = undo.dialog, undo.disposition
-            self._record.slots = dict(undo.slots)
-            self._record.turns.pop()
-        record = TurnRecord(
-            round_id=len(self._record.turns) + 1,
-            text=heard.text,
-            intent=heard.intent,
-            score=heard.score,
-            state_from=self._dialog.name,
-            state_to=turn.step.state.name,
-            endpoint_ms=ms_between(turn.last_voiced_ns, turn.decision_ns),
-            barge_in_ms=turn.barge_in_ms,
-            suspected_cut=turn.reopens,
-            speech_start_ms=self._measures.since_answer_ms(turn.speech_started_ns),
-            speech_end_ms=self._measures.since_answer_ms(turn.last_voiced_ns),
-            slots=dict(heard.slots),
-        )
-        can_undo = not any(isinstance(c, Suppress | TransferTo | WaitForBeep) for c in turn.step.commands)
-        self._undo = (
-            Undo(self._dialog, self.listen, self._record.disposition, dict(self._record.slots))
-            if can_undo and self.listen is not None
-            else None
-        )
+        dialog, listen = self._dialog, self.listen
+        undo = self._ledger.take_back() if turn.reopens else None
+        if undo is not None:
+            self._speaker.stop()  # what was said to the first part is cut off already, or has not begun
+            dialog, listen = undo.dialog, undo.listen
+        record = self._ledger.turn(turn, dialog, listen)
         self._commit(record, turn.step, turn.decision_ns, turn.last_voiced_ns)
 
     def _key(self, event: LegDtmf) -> None:
@@ -430,35 +378,22 @@ class CallRunner:
             return
         self._speaker.stop()
         self._turns.drop()
-        self._undo = None
         step = machine.step(self._plan, self._dialog, KeyPressed(event.digit))
-        record = TurnRecord(
-            round_id=len(self._record.turns) + 1,
-            text=event.digit,
-            intent="dtmf",
-            score=1.0,
-            state_from=self._dialog.name,
-            state_to=step.state.name,
-            endpoint_ms=0.0,
-        )
+        record = self._ledger.key(event.digit, event.t_ns, self._dialog, step)
         self._commit(record, step, event.t_ns, event.t_ns)
 
     def _commit(self, record: TurnRecord, step: machine.Step, decision_ns: int, last_voiced_ns: int) -> None:
-        self._last_commit_ns = decision_ns
-        self._record.turns.append(record)
-
         def reply_begins(utterance: int) -> None:
-            self._measures.expect_reply(utterance, record, decision_ns, last_voiced_ns)
+            self._ledger.expect_reply(utterance, record, decision_ns, last_voiced_ns)
 
         self._apply(step, reply_begins)
-        record.reply_text = " ".join(c.text for c in step.commands if isinstance(c, Say))
         self._services.live.call_heard(self.call_id, record.text, record.intent, record.reply_ms)
 
     # --- executing the dialog -------------------------------------------------------------------------
 
     def _take_floor(self, event: DialogEvent) -> None:
         """An event that ends what is being said and heard."""
-        self._undo = None
+        self._ledger.undo = None
         self._speaker.stop()
         if self._turns is not None:
             self._turns.drop()
