@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections import deque
 
 WAITING_MAX = 10_000
@@ -29,6 +30,8 @@ class Uplink:
     def __init__(self, sock: socket.socket) -> None:
         self._send = sock.send
         self._waiting: deque[bytes] = deque()
+        # Events come from the clock thread and the main thread; held for one sending that never waits.
+        self._one_sender = threading.Lock()
 
     def frame(self, message: bytes | bytearray) -> bool:
         """Hand up a frame; False where the socket is full, which drops it."""
@@ -49,6 +52,11 @@ class Uplink:
         Raises:
             BufferError: more than ``WAITING_MAX`` events wait.
         """
+        if self._waiting:
+            with self._one_sender:
+                self._send_waiting()
+
+    def _send_waiting(self) -> None:
         waiting = self._waiting
         while waiting:
             try:
