@@ -115,7 +115,7 @@ async def bench_lines(lines: int = 100, seconds: float = 20.0, *, pace_cps: floa
     finally:
         await pool.close()
         streams = await farm.close()
-    gaps_ms, sequence_losses, late_ms = _at_the_callee(streams, since_ns, until_ns)
+    gaps_ms, sequence_losses, late_ms = at_the_callee(streams, since_ns, until_ns)
     losses = np.array([call.losses(since_ns, until_ns) for call in calls]).sum(axis=0)
     lost_by = {"rtp": sequence_losses, "hand_over": int(losses[0]), "underruns": int(losses[1])}
     jitter = percentiles(late_ms)
@@ -261,7 +261,7 @@ def _speech_like(seconds: float) -> bytes:
     return alaw_encode((noise * envelope).clip(-32000, 32000).astype("<i2").tobytes())
 
 
-def _at_the_callee(
+def at_the_callee(
     streams: list[PeerStream], since_ns: int, until_ns: int
 ) -> tuple[np.ndarray[Any, Any], int, np.ndarray[Any, Any]]:
     """Gaps between packets (ms), packets missing by sequence number, lateness of the callees' own (ms)."""

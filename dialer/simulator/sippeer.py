@@ -19,6 +19,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Self
 
 from dialer.simulator.rtppeer import Address, RtpHub, RtpStream
 from dialer.telephony import sipmsg
@@ -263,7 +264,7 @@ class SipPeer(asyncio.DatagramProtocol):
         self._transport: asyncio.DatagramTransport | None = None
         self._came = asyncio.Event()
 
-    async def __aenter__(self) -> SipPeer:
+    async def __aenter__(self) -> Self:
         """Open the sockets; ``port`` is known then."""
         loop = asyncio.get_running_loop()
         self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=(self.host, 0))

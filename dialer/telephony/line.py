@@ -99,13 +99,12 @@ class Totals:
 
     def carry_over(self, figures: dict[str, float]) -> None:
         """Add to ``figures`` of the present stream what earlier streams had counted."""
-        present = {name: int(figures[name]) for name in self._COUNTS}
-        if (
-            present["rx_packets"] < self._last["rx_packets"]
-            or present["tx_packets"] < self._last["tx_packets"]
-        ):
-            for name, count in self._last.items():
-                self._before[name] += count
-        self._last = present
         for name in self._COUNTS:
-            figures[name] = present[name] + self._before[name]
+            self._last[name] = int(figures[name])
+            figures[name] = self._last[name] + self._before[name]
+
+    def stream_ended(self) -> None:
+        """The last figures were the stream's final ones."""
+        for name, count in self._last.items():
+            self._before[name] += count
+        self._last = dict.fromkeys(self._COUNTS, 0)

@@ -240,6 +240,7 @@ class LineCard:
         """Sample a last time: once DISCONNECTED is reported, nothing can be read any more."""
         if call.line is not None and call.line.answered:
             self._report_statistics(call.line.number, call)
+            call.totals.stream_ended()
 
     def digit(self, call: SipCall, digit: str, method: str) -> None:
         """A DTMF digit came."""
