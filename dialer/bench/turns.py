@@ -89,7 +89,7 @@ class TurnsOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class _Heard:
+class Heard:
     """A commit as the bench saw it."""
 
     t_ns: int
@@ -102,7 +102,7 @@ class _Wave:
     """All calls of one policy."""
 
     records: dict[str, CallRecord]
-    heard: dict[str, list[_Heard]]
+    heard: dict[str, list[Heard]]
     attempts: dict[str, str]  # call id by attempt id
     cost: dict[str, Any]
 
@@ -113,7 +113,7 @@ class _View:
     def __init__(self, clock: Clock, told: Callable[[str, str], None]) -> None:
         self._clock = clock
         self._told = told
-        self.heard: dict[str, list[_Heard]] = {}
+        self.heard: dict[str, list[Heard]] = {}
         self.numbers: dict[str, str] = {}
         self.wanted = 0
         self.up = asyncio.Event()
@@ -141,7 +141,7 @@ class _View:
 
     def call_heard(self, call_id: str, text: str, intent: str, reply_ms: float | None) -> None:
         """A turn was committed."""
-        self.heard[call_id].append(_Heard(self._clock.now_ns(), text, intent))
+        self.heard[call_id].append(Heard(self._clock.now_ns(), text, intent))
 
     def call_replied(self, call_id: str, reply_ms: float) -> None:
         """Nothing to do."""
@@ -192,7 +192,7 @@ async def bench_turns(options: TurnsOptions, announce: Callable[[str], None]) ->
         trunks = {f"callees{n}": gateway for n, gateway in enumerate(dict.fromkeys(gateways.values()))}
         name_of = {gateway: name for name, gateway in trunks.items()}
         view = _View(clock, farm.state)
-        with _variants(options.policies) as campaigns:
+        with variants(options.policies) as campaigns:
             host = Host(
                 Settings(
                     data_dir=options.data,
@@ -252,7 +252,7 @@ async def _scripts(options: TurnsOptions) -> tuple[list[CallScript], dict[str, b
 
 
 @contextmanager
-def _variants(policies: Sequence[str]) -> Iterator[list[Campaign]]:
+def variants(policies: Sequence[str]) -> Iterator[list[Campaign]]:
     """The bench's campaign once for each policy: copies of its folder, each with tails of its own."""
     with tempfile.TemporaryDirectory(prefix="bench-turns-") as folder:
         yield [_variant(Path(folder) / policy, policy) for policy in policies]
@@ -337,12 +337,12 @@ def _verdicts(wave: _Wave, scripts: Sequence[CallScript], streams: Sequence[Turn
     for stream in streams:
         call_id = wave.attempts.get(stream.attempt_id)
         if call_id is not None and call_id in wave.records:
-            commits = _commits(wave.heard[call_id], wave.records[call_id].turns)
+            commits = commits_of(wave.heard[call_id], wave.records[call_id].turns)
             verdicts.append(judge(script_of[stream.number], stream, call_id, commits))
     return verdicts
 
 
-def _commits(heard: Sequence[_Heard], turns: Sequence[TurnRecord]) -> list[Commit]:
+def commits_of(heard: Sequence[Heard], turns: Sequence[TurnRecord]) -> list[Commit]:
     """Lay the records of turns beside the commits; commits that have none were taken back."""
     left = list(turns)
     commits = []

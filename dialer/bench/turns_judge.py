@@ -225,7 +225,7 @@ class _Judge:
         runs = list(self._runs(since_ns, end_ns))
         notice = self._next_question(utterance) is Question.LONG
         played_ns = 0
-        for (start_ns, stop_ns), following in zip(runs, [*runs[1:], None], strict=True):
+        for (start_ns, stop_ns), following in zip(runs, [*runs[1:], None], strict=False):
             played_ns += stop_ns - start_ns
             pause_ns = following[0] - stop_ns if following is not None else 0
             if notice:
