@@ -233,7 +233,8 @@ class CallRunner:
 
     def _display_name(self) -> str:
         fields = self._contact.fields
-        return str(fields.get("name") or fields.get("first_name") or self._contact.number)
+        parts = (fields.get("first_name"), fields.get("last_name"))
+        return str(fields.get("name") or " ".join(str(part) for part in parts if part) or self._contact.number)
 
     # --- what the line and the recogniser report ----------------------------------------------------
 

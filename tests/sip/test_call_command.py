@@ -16,6 +16,7 @@ from tests.sip.sipp import sipp
 
 pytestmark = [pytest.mark.sip, pytest.mark.timeout(180)]
 
+ANY_PORT = {"DIALER_SIP__PORT": "0", "DIALER_SIP__RTP_PORT": "0", "DIALER_SIP__BIND_ADDRESS": "127.0.0.1"}
 CAMPAIGN = Path(__file__).parents[2] / "campaigns" / "bill_reminder"
 
 
@@ -24,7 +25,7 @@ async def dialer_call(uri: str, folder: Path, *more: str) -> tuple[int, dict[str
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "dialer.cli.main", "call", uri, "--campaign", str(CAMPAIGN), "--json", *more,
         cwd=folder,
-        env={**os.environ, "DIALER_SIP__PORT": "0", "DIALER_SIP__RTP_PORT": "0", "DIALER_SIP__BIND_ADDRESS": "127.0.0.1"},
+        env={**os.environ, **ANY_PORT},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -73,7 +73,7 @@ class Operations:
     async def until(self, query: str, expected: list[tuple[object, ...]]) -> None:
         """Wait for what other processes do; there is no event to wait for across them but the database."""
         async with asyncio.timeout(60):
-            while self.rows(query) != expected:
+            while self.rows(query) != expected:  # noqa: ASYNC110 - see above
                 await asyncio.sleep(0.1)
 
 
