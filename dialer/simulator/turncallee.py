@@ -247,7 +247,7 @@ class TurnCallee:
 
     def _into_notice(self, t_ns: int) -> Remark | None:
         if self._notice is None and self._prompt_ns:
-            self._notice = _in_turn(self.script.notices, self._used.get(Question.LONG, 0))
+            self._notice = self._another_notice()
             self._notice_at_ns = self._prompt_ns
             self._asides = 0
         notice = self._notice
@@ -277,11 +277,16 @@ class TurnCallee:
         reaction_ms = _in_turn(self.script.reactions_ms, self._turns)
         return silent_ns >= (ENDS_MS + reaction_ms) * NS_PER_MS
 
+    def _another_notice(self) -> Notice:
+        used = self._used.get(Question.LONG, 0)
+        self._used[Question.LONG] = used + 1
+        return _in_turn(self.script.notices, used)
+
     def _next(self) -> Remark:
+        if self._question is Question.LONG:
+            return (self._notice or self._another_notice()).remark
         used = self._used.get(self._question, 0)
         self._used[self._question] = used + 1
-        if self._question is Question.LONG:
-            return _in_turn(self.script.notices, used).remark
         return _in_turn(self.script.answers[self._question], used)
 
 

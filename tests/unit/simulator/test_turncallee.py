@@ -119,6 +119,19 @@ def test_asides_want_no_answer_and_the_notice_is_answered_at_its_end() -> None:
     assert line.texts == ["mm hm", "mm hm", "when is it due"]
 
 
+def test_each_notice_has_its_turn_even_if_the_caller_moves_on_before_its_end() -> None:
+    line = Line((Notice(((500, MM),), CLEAN), Notice((), STOP, 900)))
+    line.callee.asked(Question.LONG)
+    line.voice(1000)
+    line.silence(500)
+    line.callee.asked(Question.OPEN)
+    line.voice(500)
+    line.silence(360 + 1000)
+    line.callee.asked(Question.LONG)
+    line.voice(1000)
+    assert line.texts == ["mm hm", "when is it due", "stop"]
+
+
 def test_a_notice_that_stops_early_is_given_time_to_go_on() -> None:
     line = Line((Notice(((1000, MM),), CLEAN),))
     line.callee.asked(Question.LONG)
