@@ -233,8 +233,8 @@ class CallRunner:
 
     def _display_name(self) -> str:
         fields = self._contact.fields
-        parts = (fields.get("first_name"), fields.get("last_name"))
-        return str(fields.get("name") or " ".join(str(part) for part in parts if part) or self._contact.number)
+        both = " ".join(str(fields[part]) for part in ("first_name", "last_name") if fields.get(part))
+        return str(fields.get("name") or both or self._contact.number)
 
     # --- what the line and the recogniser report ----------------------------------------------------
 
