@@ -89,12 +89,15 @@ def make_engine(url: str, *, busy_ms: int = DEFAULT_BUSY_MS) -> Engine:
                     path, None, "database", "its folder does not exist", f"mkdir -p {path.absolute().parent}"
                 )
             )
-        engine = sa.create_engine(parsed, connect_args={"timeout": busy_ms / 1000})
+        engine = sa.create_engine(parsed, connect_args={"timeout": busy_ms / 1000}, hide_parameters=True)
         _configure_sqlite(engine, busy_ms)
         return engine
     try:
         return sa.create_engine(
-            parsed, pool_pre_ping=True, connect_args={"connect_timeout": max(2, round(busy_ms / 1000))}
+            parsed,
+            pool_pre_ping=True,
+            hide_parameters=True,
+            connect_args={"connect_timeout": max(2, round(busy_ms / 1000))},
         )
     except ModuleNotFoundError as error:
         raise StorageError("psycopg is missing: pip install 'outbound-dialer[postgres]'") from error
