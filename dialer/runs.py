@@ -113,8 +113,9 @@ async def run_campaigns(
     kept: list[tuple[CallJob, CallRecord]] = []
     now_ms = epoch_ms(clock.wall())
     with own(settings.database, now_ms) as ownership:
-        unknown = ownership.reconcile(now_ms)
         async with open_records(settings.database, settings.data_dir, clock, ownership.run_id) as writer:
+            # After the spilled records are back: what they tell is not unknown.
+            unknown = ownership.reconcile(now_ms)
             host = Host(
                 settings,
                 [planned.campaign for planned in campaigns],
