@@ -49,7 +49,7 @@ TIMES = ("answer_ms", "reply_ms", "gap_ms", "endpoint_ms")
 
 def demo(
     contacts: Annotated[int, typer.Option(help="How many; 0: each persona once.", min=0, max=900)] = 0,
-    lines: Annotated[int, typer.Option(help="Calls at once.", min=1, max=100)] = 10,
+    lines: Annotated[int, typer.Option(help="Calls at once.", min=1, max=100)] = 12,
     language: Annotated[str | None, typer.Option(help="Only personas of this language.")] = None,
     campaign: Annotated[
         Path, typer.Option(help="A campaign's folder with personas.", metavar="DIR")
