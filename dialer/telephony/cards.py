@@ -30,6 +30,7 @@ import math
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import structlog
 
@@ -149,7 +150,15 @@ class CardPool:
         _log.info("cards.ready", cards=count, calls_per_card=self.calls_per_card, lines=self._lines)
 
     async def _resolved(self) -> tuple[CardSettings, list[Trunk]]:
-        """The settings with addresses instead of names, where a card would have to look them up."""
+        """The settings with addresses instead of names, where a card would have to look them up.
+
+        Raises:
+            TelephonyError: a name is unknown, or a TLS file is missing (pjsip would tell at the first call).
+        """
+        for field in ("tls_ca_file", "tls_cert_file", "tls_key_file"):
+            path = getattr(self._settings, field)
+            if path and not Path(path).is_file():
+                raise TelephonyError(f"{field} {path!r} is no file. Correct the path, or leave it empty.")
         stun = []
         for server in self._settings.stun_servers:
             host, colon, port = server.partition(":")

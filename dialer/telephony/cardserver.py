@@ -26,8 +26,9 @@ from dialer.telephony.linecard import run_card
 from dialer.telephony.pjsip import count_calls
 from dialer.telephony.wire import MAX_MESSAGE, control, read_control
 
-CALLS_MAX = 32
-"""A build that allows more calls is used up to this many a card: a crash costs all calls of one."""
+CALLS_MAX = 16
+"""A build that allows more calls is used up to this many a card: a crash costs all calls of one, and
+pjmedia's table of sockets holds 32 calls at best (see ``line.SocketPlaces``)."""
 
 
 class CardServer:

@@ -62,7 +62,7 @@ BY_Q850 = MappingProxyType(
     }
 )
 
-_SAID_BY_PEOPLE = frozenset((486, 600, 603, 607))
+SAID_BY_PEOPLE = frozenset((486, 600, 603, 607))
 """Statuses that the callee's own device gives: no cause of a gateway says more."""
 
 
@@ -78,7 +78,7 @@ def disposition_of(ended: LegEnded) -> Disposition:
         return Disposition.FAILED
     if ended.by == "us":
         return Disposition.NO_ANSWER if ended.reason == RING_TIMEOUT else Disposition.CANCELLED
-    if ended.sip_code not in _SAID_BY_PEOPLE and ended.q850 is not None and ended.q850 in BY_Q850:
+    if ended.sip_code not in SAID_BY_PEOPLE and ended.q850 is not None and ended.q850 in BY_Q850:
         return BY_Q850[ended.q850]
     return BY_SIP.get(ended.sip_code, Disposition.FAILED)
 

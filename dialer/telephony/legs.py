@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import structlog
 
 from dialer.telephony import base
-from dialer.telephony.causes import NO_RESPONSE, RING_TIMEOUT
+from dialer.telephony.causes import NO_RESPONSE, RING_TIMEOUT, SAID_BY_PEOPLE
 from dialer.telephony.wire import (
     DOWN,
     FLUSH,
@@ -26,9 +26,6 @@ from dialer.telephony.wire import (
 )
 
 _log = structlog.get_logger()
-
-_PEOPLE = frozenset((486, 600, 603, 607))
-"""Final statuses that the callee's own device sends."""
 
 
 class Sender(Protocol):
@@ -258,7 +255,7 @@ class CardLeg:
             if self._rang_out and not answered:
                 code, reason = 487, RING_TIMEOUT
         else:
-            by = "callee" if code in _PEOPLE else "network"
+            by = "callee" if code in SAID_BY_PEOPLE else "network"
         return base.LegEnded(t_ns, code, reason, fields["q850"], by, answered)
 
     def finish(self, event: base.LegEnded) -> None:

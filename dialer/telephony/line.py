@@ -7,6 +7,7 @@ replaces the ring as a whole.
 
 from __future__ import annotations
 
+from collections import deque
 from enum import Enum
 
 from dialer.telephony.playout import PlayoutRing
@@ -108,3 +109,31 @@ class Totals:
         for name, count in self._last.items():
             self._before[name] += count
         self._last = dict.fromkeys(self._COUNTS, 0)
+
+
+class SocketPlaces:
+    """How fast calls may follow one another on a card.
+
+    pjmedia's table of sockets has 64 places (``PJ_IOQUEUE_MAX_HANDLES``), a call takes two of them, and a
+    closed socket keeps its place for 500 ms more. pjlib aborts the process when the table is full, which
+    a trunk that refuses calls at once, or a stranger who sends INVITEs, would bring about. Times are
+    monotonic seconds.
+    """
+
+    CALLS = 28
+    KEPT_S = 0.6
+
+    def __init__(self, lines: int) -> None:
+        self._room = self.CALLS - lines
+        self._closed: deque[float] = deque()
+
+    def close(self, now_s: float) -> None:
+        """A call has given its sockets back."""
+        self._closed.append(now_s)
+
+    def free(self, now_s: float) -> bool:
+        """Whether all lines could have a call now, and one more call could end."""
+        closed = self._closed
+        while closed and now_s - closed[0] > self.KEPT_S:
+            closed.popleft()
+        return len(closed) < self._room

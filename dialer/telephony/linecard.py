@@ -18,7 +18,6 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable
 from dataclasses import fields
 from typing import Any, TypeVar
 
@@ -26,7 +25,7 @@ import pjsua2 as pj
 
 from dialer.errors import TelephonyError
 from dialer.telephony import sipmsg
-from dialer.telephony.line import Line, LineState
+from dialer.telephony.line import Line, LineState, SocketPlaces
 from dialer.telephony.pjsip import CallEnd, CardEndpoint, SipAccount, SipCall, Slot, why
 from dialer.telephony.trunk import CardSettings, Trunk
 from dialer.telephony.uplink import Uplink, enlarge_buffers
@@ -46,6 +45,8 @@ SECOND_S = 1.0
 GOODBYE_S = 0.5
 REFUSAL = 603
 """Decline: the dialer takes no calls."""
+BUSY = 486
+UNAVAILABLE = 503
 SWITCH_INTERVAL_S = 0.0005
 
 T = TypeVar("T")
@@ -79,6 +80,8 @@ class LineCard:
         self._callee = bool(wish["callee"])
         self._lines = [Line(number) for number in range(wish["lines"])]
         self._calls: list[SipCall | None] = [None] * len(self._lines)
+        self._unwanted: list[SipCall] = []  # to be refused
+        self._places = SocketPlaces(len(self._lines))
         self._finished: list[SipCall] = []  # off their lines; deleted as soon as that is safe
         self._commands: deque[Control] = deque()
         self._ended = False
@@ -106,6 +109,7 @@ class LineCard:
         while not self._ended:
             self._endpoint.handle_events(POLL_MS)
             self._run_commands()
+            self._refuse()
             self._free_lines()
             self._uplink.retry()
             now = time.monotonic()
@@ -263,8 +267,7 @@ class LineCard:
         call = SipCall(account, self, line, call_id)
         call.sip_call_id = sipmsg.header(invite, "call-id")
         if line is None:
-            self._finished.append(call)
-            call.end(486 if self._callee else REFUSAL)
+            self._unwanted.append(call)
             return
         line.begin((line.serial + 1) % 0x10000)
         line.state = LineState.LIVE
@@ -281,6 +284,14 @@ class LineCard:
         """A callback raised; say so, the call goes on."""
         self._uplink.event(control("fault", where=where, message=f"{type(error).__name__}: {error}"))
 
+    def _refuse(self) -> None:
+        """Refuse what nobody wants; a flood waits in its few slots, and pjsua refuses the rest by itself."""
+        while self._unwanted and self._places.free(time.monotonic()):
+            call = self._unwanted.pop()
+            _end_quietly(call, BUSY if self._callee else REFUSAL)
+            self._places.close(time.monotonic())
+            self._finished.append(call)
+
     # --- lines ----------------------------------------------------------------------------------
 
     def _free_line(self) -> Line | None:
@@ -290,6 +301,7 @@ class LineCard:
     def _finish(self, call: SipCall, line: Line, end: CallEnd) -> None:
         line.close()
         line.state = LineState.CLOSING
+        self._places.close(time.monotonic())
         self._tell(
             "ended",
             line,
@@ -308,15 +320,16 @@ class LineCard:
             delete: also delete calls that are over; never inside a callback.
         """
         for line in self._lines:
-            if line.state is LineState.CLOSING:
-                call = self._calls[line.number]
-                if call is not None and call.slot() is Slot.HELD:
-                    continue
-                if call is not None:
-                    self._finished.append(call)
-                self._calls[line.number] = None
-                line.state = LineState.FREE
-                self._tell("free", line)
+            if line.state is not LineState.CLOSING or not self._places.free(time.monotonic()):
+                continue
+            call = self._calls[line.number]
+            if call is not None and call.slot() is Slot.HELD:
+                continue
+            if call is not None:
+                self._finished.append(call)
+            self._calls[line.number] = None
+            line.state = LineState.FREE
+            self._tell("free", line)
         if delete and self._finished:
             self._finished = [call for call in self._finished if not call.deleted()]
 
@@ -344,7 +357,7 @@ class LineCard:
         """Hang up everything and wait for the answers, at most ``GOODBYE_S``."""
         for call in self._calls:
             if call is not None:
-                _ignoring(lambda call=call: call.end(503))  # type: ignore[misc]
+                _end_quietly(call, UNAVAILABLE)
         until = time.monotonic() + GOODBYE_S
         while time.monotonic() < until and any(
             call is not None and call.slot() is Slot.HELD for call in self._calls
@@ -352,10 +365,10 @@ class LineCard:
             self._endpoint.handle_events(10)
 
 
-def _ignoring(action: Callable[[], None]) -> None:
-    """The process ends in a moment: what cannot be hung up any more is of no interest."""
+def _end_quietly(call: SipCall, code: int) -> None:
+    """End a call; one that cannot be ended any more is of no interest."""
     try:
-        action()
+        call.end(code)
     except pj.Error:
         return
 

@@ -8,6 +8,7 @@ The audio callbacks of ``LinePort`` run on pjmedia's clock thread, with the port
 from __future__ import annotations
 
 import ctypes
+import errno
 import threading
 import time
 from collections.abc import Callable
@@ -28,6 +29,7 @@ FRAME_MS = 20
 PORT_TRIES = 200
 """How far above the wished SIP port a further card looks for a free one."""
 
+_ADDRESS_IN_USE = 120_000 + errno.EADDRINUSE  # PJ_ERRNO_START_SYS
 _SILENCE = bytes(FRAME_BYTES)
 _AUDIO = pj.PJMEDIA_FRAME_TYPE_AUDIO
 _keep_thread_state = ctypes.pythonapi.PyGILState_Ensure
@@ -435,16 +437,22 @@ class CardEndpoint:
             except pj.Error as error:
                 if port < last:
                     continue
-                where = f"{self._settings.bind_address or 'any address'}, port {wished or 'any'}"
-                beyond = f" up to {last}" if last > wished else ""
-                raise TelephonyError(
-                    f"SIP cannot use {where}{beyond}: {error.reason}. "
-                    "End the program that uses the port, or set another sip_port."
-                ) from error
+                raise TelephonyError(self._no_transport(kind, wished, last, error)) from error
             name = self._endpoint.transportGetInfo(transport).localName
             host, _, bound = name.rpartition(":")
             return int(bound), host
         raise AssertionError("a range of at least one port was tried")
+
+    def _no_transport(self, kind: int, wished: int, last: int, error: Any) -> str:
+        place = f"{self._settings.bind_address or 'any address'}, port {wished or 'any'}"
+        beyond = f" up to {last}" if last > wished else ""
+        if error.status == _ADDRESS_IN_USE:
+            mend = "End the program that uses the port, or set another sip_port."
+        elif kind == pj.PJSIP_TRANSPORT_TLS:
+            mend = "Check tls_ca_file, tls_cert_file and tls_key_file."
+        else:
+            mend = "Check bind_address and stun_servers."
+        return f"SIP cannot use {place}{beyond}: {error.reason}. {mend}"
 
     def _open_account(self, trunk: Trunk, rtp_port: int, events: CallEvents) -> SipAccount:
         settings = self._settings

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dialer.telephony.line import Line, Totals
+from dialer.telephony.line import Line, SocketPlaces, Totals
 from dialer.telephony.wire import DROPPED, FLUSHED, FRAME_BYTES, UP
 
 FRAME = b"\x10\x27" * (FRAME_BYTES // 2)
@@ -54,3 +54,13 @@ def test_counts_go_on_over_a_re_invite() -> None:
             seen.append(tuple(figures.values()))
         totals.stream_ended()
     assert seen == [(50, 1, 50, 4.0), (80, 2, 79, 4.0), (90, 2, 90, 4.0), (170, 5, 170, 4.0)]
+
+
+def test_calls_that_end_at_once_are_held_back_until_sockets_are_free_again() -> None:
+    places = SocketPlaces(4)
+    for call in range(23):
+        places.close(call * 0.01)
+    assert places.free(0.23)
+    places.close(0.23)
+    assert not places.free(0.24)
+    assert places.free(0.61)  # the first socket's half second is over
