@@ -10,6 +10,7 @@ the callees' stamps + the dialer's records --> judge --> figures
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,6 +36,7 @@ from dialer.call import CallRecord, Contact, TurnRecord, new_id
 from dialer.campaign.base import CallJob
 from dialer.campaign.folder import SETTINGS_FILE, Campaign, load_campaign
 from dialer.clock import NS_PER_MS, NS_PER_S, Clock, SystemClock
+from dialer.errors import InputError, Mistake
 from dialer.settings import Settings, SipSettings
 from dialer.simulator.turncallee import CallScript, Question, Remark
 from dialer.simulator.turnfarm import TurnFarm, TurnStream
@@ -55,8 +57,11 @@ QUESTIONS: Mapping[str, Question] = {
 
 NOTICE = "notice"
 TAILS = ("min_tail_ms", "one_word_tail_ms", "digits_tail_ms", "max_tail_ms")
-POLICIES: Mapping[str, int | None] = {"adaptive": None, "fixed_300": 300, "fixed_800": 800}
-"""Each policy's fixed tail in ms; None for the product's own endpointing."""
+POLICIES = ("adaptive", "fixed_300", "fixed_800")
+"""What is compared where nothing else is wished; ``tails_of`` reads these names."""
+
+_FIXED = re.compile(r"fixed_(\d+)")
+_SETTING = re.compile(r"(\w+)=(\d+)")
 
 RECOGNISERS = ("sphinx", "scripted")
 TURNS = 21
@@ -76,7 +81,7 @@ class TurnsOptions:
         turns: remarks of each callee that want an answer.
         data: folder of caches and recordings.
         details: a file for a JSON line an utterance, and the recordings are kept; None for neither.
-        policies: which of ``POLICIES``.
+        policies: names that ``tails_of`` reads.
     """
 
     calls: int = 20
@@ -85,7 +90,7 @@ class TurnsOptions:
     turns: int = TURNS
     data: Path = Path("var/bench")
     details: Path | None = None
-    policies: tuple[str, ...] = tuple(POLICIES)
+    policies: tuple[str, ...] = POLICIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,19 +258,46 @@ async def _scripts(options: TurnsOptions) -> tuple[list[CallScript], dict[str, b
 
 @contextmanager
 def variants(policies: Sequence[str]) -> Iterator[list[Campaign]]:
-    """The bench's campaign once for each policy: copies of its folder, each with tails of its own."""
+    """The bench's campaign once for each policy: copies of its folder, each with tails of its own.
+
+    Raises:
+        InputError: a policy's name or its tails make no sense.
+    """
     with tempfile.TemporaryDirectory(prefix="bench-turns-") as folder:
-        yield [_variant(Path(folder) / policy, policy) for policy in policies]
+        yield [_variant(Path(folder), f"turns_{n}", policy) for n, policy in enumerate(policies)]
 
 
-def _variant(folder: Path, policy: str) -> Campaign:
+def tails_of(policy: str) -> dict[str, int]:
+    """The tails (``endpointing`` of ``campaign.yaml``) that a policy's name stands for, ms.
+
+    ``adaptive`` is the product's own, ``adaptive:min_tail_ms=320,max_tail_ms=1000`` with some of them
+    changed, ``fixed_300`` the same silence whatever was said.
+
+    Raises:
+        InputError: it is none of these.
+    """
+    fixed = _FIXED.fullmatch(policy)
+    if fixed:
+        return dict.fromkeys(TAILS, int(fixed[1]))
+    name, _, changed = policy.partition(":")
+    settings = [_SETTING.fullmatch(part) for part in changed.split(",")] if changed else []
+    tails = {found[1]: int(found[2]) for found in settings if found}
+    if name != "adaptive" or len(tails) < len(settings) or not tails.keys() <= set(TAILS):
+        raise InputError(
+            Mistake(
+                "--policy", None, "", f"{policy!r} is none",
+                f"Name `adaptive`, `fixed_300`, or `adaptive:NAME=MS,...` with {', '.join(TAILS)}",
+            )
+        )  # fmt: skip
+    return tails
+
+
+def _variant(parent: Path, name: str, policy: str) -> Campaign:
+    folder = parent / name
     shutil.copytree(CAMPAIGN, folder)
     file = folder / SETTINGS_FILE
     settings = yaml.safe_load(file.read_text(encoding="utf-8"))
-    settings["name"] = f"turns_{policy}"
-    tail_ms = POLICIES[policy]
-    if tail_ms is not None:
-        settings["endpointing"] = dict.fromkeys(TAILS, tail_ms)
+    settings |= {"name": name, "endpointing": tails_of(policy)}
     file.write_text(yaml.safe_dump(settings), encoding="utf-8")
     return load_campaign(folder)
 

@@ -24,14 +24,6 @@ class Recogniser(StrEnum):
     SCRIPTED = "scripted"
 
 
-class Policy(StrEnum):
-    """How ``turns`` decides that a turn has ended."""
-
-    ADAPTIVE = "adaptive"
-    FIXED_300 = "fixed_300"
-    FIXED_800 = "fixed_800"
-
-
 Json = Annotated[bool, typer.Option("--json", help="One JSON object as the last line of standard output.")]
 
 
@@ -68,7 +60,14 @@ def turns(
     ] = Recogniser.SPHINX,
     seed: Annotated[int, typer.Option(help="Of the callees.")] = 1,
     turns: Annotated[int, typer.Option(help="Turns of each call.", min=7, max=120)] = TURNS,
-    policy: Annotated[list[Policy] | None, typer.Option(help="Only these; default: all.")] = None,
+    policy: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="`adaptive`, `fixed_MS`, `adaptive:max_tail_ms=MS,...`; several times for several. "
+            f"Default: {', '.join(POLICIES)}.",
+            metavar="NAME",
+        ),
+    ] = None,
     details: Annotated[
         Path | None,
         typer.Option(help="Write a JSON line an utterance, and keep the recordings.", metavar="FILE"),
@@ -86,7 +85,7 @@ def turns(
         turns=turns,
         data=data,
         details=details,
-        policies=tuple(p.value for p in policy) if policy else tuple(POLICIES),
+        policies=tuple(policy) if policy else POLICIES,
     )
     with console(as_json).status("starting") as status:
         result = asyncio.run(bench_turns(options, status.update))

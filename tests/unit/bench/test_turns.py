@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from dialer.audio import VOICED_PEAK, to_array
 from dialer.bench.scripts.choose import CYCLE
-from dialer.bench.turns import CAMPAIGN, POLICIES, QUESTIONS, Heard, commits_of, variants
+from dialer.bench.turns import CAMPAIGN, POLICIES, QUESTIONS, Heard, commits_of, tails_of, variants
 from dialer.call import TurnRecord
 from dialer.campaign.folder import load_campaign
 from dialer.dialog.messages import Expectation
+from dialer.errors import InputError
 from dialer.simulator.turncallee import STOPPED_MS, Question
 from dialer.speech.tts_espeak import EspeakSynthesizer
 
@@ -47,7 +49,7 @@ async def test_no_prompt_has_a_pause_that_could_be_taken_for_a_stop() -> None:
 
 
 def test_fixed_policies_have_one_tail_in_every_state() -> None:
-    with variants(tuple(POLICIES)) as campaigns:
+    with variants(POLICIES) as campaigns:
         adaptive, fixed_300, fixed_800 = campaigns
     assert adaptive.settings.endpointing == load_campaign(CAMPAIGN).settings.endpointing
     for campaign, tail_ms in ((fixed_300, 300), (fixed_800, 800)):
@@ -56,6 +58,17 @@ def test_fixed_policies_have_one_tail_in_every_state() -> None:
         assert {*tails, settings.digits_tail_ms} == {tail_ms}
         for state in campaign.dialog.states.values():
             assert (state.min_tail_ms, state.max_tail_ms) == (tail_ms, tail_ms)
+
+
+def test_tails_can_be_changed_one_by_one() -> None:
+    assert tails_of("adaptive") == {}
+    assert tails_of("adaptive:min_tail_ms=320,max_tail_ms=1000") == {"min_tail_ms": 320, "max_tail_ms": 1000}
+
+
+@pytest.mark.parametrize("name", ["fixed", "fixed_", "adaptive:tail=3", "adaptive:max_tail_ms", "quick"])
+def test_other_names_are_refused(name: str) -> None:
+    with pytest.raises(InputError, match="adaptive"):
+        tails_of(name)
 
 
 def test_commits_without_a_record_were_taken_back() -> None:
