@@ -48,12 +48,7 @@ def policy_figures(verdicts: Sequence[CallVerdict]) -> dict[str, Any]:
             "gap_ms": _times(_clean(_utterances(noisy)), lambda u: u.gap_ms),
             "clean_turns": len(_clean(_utterances(noisy))),
         },
-        "echo": {
-            "lines": len(echoing),
-            "echo_db": sorted(verdict.script.echo_db for verdict in echoing),
-            "false_barge_ins": _by_cause(echoing, lambda v: v.false_barge_ins).get("echo", 0),
-            "false_turns": _by_cause(echoing, lambda v: v.false_turns).get("echo", 0),
-        },
+        "echo": {**_counts(echoing), "by_db": _by_level(echoing)},
         "false_cut_share_all_lines": _share(sum(bool(u.cuts) for u in everything), len(everything)),
         "calls_broken_off": sum(verdict.broken_off for verdict in verdicts),
     }
@@ -140,6 +135,24 @@ def _counts(verdicts: Sequence[CallVerdict]) -> dict[str, Any]:
         "false_turns": sum(len(verdict.false_turns) for verdict in verdicts),
         "false_turns_by": _by_cause(verdicts, lambda v: v.false_turns),
     }
+
+
+def _by_level(verdicts: Sequence[CallVerdict]) -> dict[str, dict[str, int]]:
+    """What echo of each level did."""
+    levels = sorted({verdict.script.echo_db for verdict in verdicts})
+    found = {}
+    for level in levels:
+        at = [verdict for verdict in verdicts if verdict.script.echo_db == level]
+        heard = _utterances(at)
+        found[f"{level:g}"] = {
+            "turns": len(heard),
+            "false_cuts": sum(bool(u.cuts) for u in heard),
+            "missed_turns": sum(u.missed for u in heard),
+            "answers_taken_back": sum(u.answer_taken_back for u in heard),
+            "false_barge_ins": _by_cause(at, lambda v: v.false_barge_ins).get("echo", 0),
+            "false_turns": _by_cause(at, lambda v: v.false_turns).get("echo", 0),
+        }
+    return found
 
 
 def _cut_shares(heard: Sequence[Utterance]) -> dict[str, float | None]:

@@ -26,9 +26,10 @@ OTHERS_MS = (300, 500, 700)
 """And of some more."""
 
 NOISY_SHARE, ECHO_SHARE = 0.1, 0.2
-NOISES = ("white", "pink", "babble")
-ECHOES_DB = (-15.0, -20.0, -20.0, -25.0, -30.0)
+NOISES = ("pink", "babble", "white")
+ECHOES_DB = (-20.0, -15.0, -25.0, -30.0)
 ECHOES_MS = (60, 120, 200, 300)
+"""Noisy lines get these noises in turn, lines with echo these levels; delays are drawn."""
 VOICES = ("slt", "rms", "slt", "rms", "human", "en-us+f3", "kal16", "slt", "rms", "en-gb+m3")
 """Whose voice a call has, in turn: flite's, eSpeak NG's, or the recorded human one."""
 
@@ -84,7 +85,9 @@ def choose(calls: int, turns: int, seed: int, *, human: bool = True) -> list[Cal
         raise ValueError(f"there are {NUMBERS} numbers")
     rng = random.Random(f"turns-{seed}")
     lines = _lines(calls, rng)
-    return [_call(index, lines[index], turns, rng, human) for index in range(calls)]
+    # Which of its sort a line is: the first noisy one, the second, ...
+    places = [lines[:index].count(line) for index, line in enumerate(lines)]
+    return [_call(index, lines[index], places[index], turns, rng, human) for index in range(calls)]
 
 
 def _lines(calls: int, rng: random.Random) -> list[str]:
@@ -94,7 +97,7 @@ def _lines(calls: int, rng: random.Random) -> list[str]:
     return lines
 
 
-def _call(index: int, line: str, turns: int, rng: random.Random, human: bool) -> CallPlan:
+def _call(index: int, line: str, place: int, turns: int, rng: random.Random, human: bool) -> CallPlan:
     voice = VOICES[index % len(VOICES)]
     if voice == HUMAN and not human:
         voice = VOICES[0]
@@ -117,10 +120,10 @@ def _call(index: int, line: str, turns: int, rng: random.Random, human: bool) ->
         number=f"+120255501{index:02d}",
         voice=voice,
         line=line,
-        noise=rng.choice(NOISES) if line == "noisy" else "",
-        echo_db=rng.choice(ECHOES_DB) if line == "echo" else 0.0,
+        noise=NOISES[place % len(NOISES)] if line == "noisy" else "",
+        echo_db=ECHOES_DB[place % len(ECHOES_DB)] if line == "echo" else 0.0,
         echo_ms=rng.choice(ECHOES_MS) if line == "echo" else 0,
-        turns=turns,
+        turns=turns * 3 // 4 if voice == HUMAN else turns,  # recorded sentences are longer
         answers={question: tuple(phrases) for question, phrases in answers.items() if phrases},
         notices=tuple(notices),
         reactions_ms=tuple(rng.randrange(20, 200) for _ in range(turns)),

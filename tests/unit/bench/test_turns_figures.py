@@ -94,7 +94,17 @@ def test_alarms_are_counted_by_cause() -> None:
     assert figures["false_barge_ins"] == 2
     assert figures["false_barge_ins_by"] == {"backchannel": 1, "echo": 1}
     assert figures["backchannels_stop_share"] == 0.25
-    assert figures["echo"] == {"lines": 1, "echo_db": [-20.0], "false_barge_ins": 1, "false_turns": 1}
+    assert figures["echo"]["false_barge_ins"] == 2
+    assert figures["echo"]["by_db"] == {
+        "-20": {
+            "turns": 1,
+            "false_cuts": 0,
+            "missed_turns": 1,
+            "answers_taken_back": 0,
+            "false_barge_ins": 1,
+            "false_turns": 1,
+        }
+    }
 
 
 def test_details_are_in_the_order_of_time() -> None:

@@ -38,6 +38,11 @@ def test_the_lines_are_shared_out() -> None:
     assert Counter(plan.line for plan in choose(20, 21, seed=1)) == {"clean": 14, "echo": 4, "noisy": 2}
 
 
+def test_lines_with_echo_take_every_level_in_turn() -> None:
+    levels = [plan.echo_db for plan in choose(20, 21, seed=1) if plan.line == "echo"]
+    assert sorted(levels) == [-30.0, -25.0, -20.0, -15.0]
+
+
 def test_some_long_prompts_get_asides_and_most_an_interruption() -> None:
     notices = [notice for plan in choose(20, 21, seed=1) for notice in plan.notices]
     interrupted = [notice for notice in notices if notice.after_ms]
