@@ -98,7 +98,7 @@ def details(policy: str, verdict: CallVerdict) -> list[dict[str, Any]]:
         for u in verdict.utterances
     ]
     rows += [
-        {**place, "at_ms": at(alarm.t_ns), "kind": kind, "cause": alarm.cause}
+        {**place, "at_ms": at(alarm.t_ns), "kind": kind, "cause": alarm.cause, "heard": alarm.heard}
         for kind, alarms in (
             ("false_barge_in", verdict.false_barge_ins),
             ("false_turn", verdict.false_turns),

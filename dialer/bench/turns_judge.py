@@ -86,13 +86,14 @@ class Utterance:
 
 @dataclass(frozen=True, slots=True)
 class FalseAlarm:
-    """Something that was no turn and was taken for one: when, and what caused it.
+    """Something that was no turn and was taken for one: when, what caused it, and what was heard in it.
 
     ``cause`` is ``backchannel``, ``cough``, ``echo``, ``noise`` or ``other``.
     """
 
     t_ns: int
     cause: str
+    heard: str = ""
 
 
 @dataclass(slots=True)
@@ -221,7 +222,8 @@ class _Judge:
         early = [commit for commit in commits if commit.t_ns < early_ns]
         standing = [commit for commit in commits if commit.t_ns >= early_ns and commit.turn is not None]
         for commit in early + (standing[1:] if not cut else []):
-            self._verdict.false_turns.append(FalseAlarm(commit.t_ns, self._cause(commit.t_ns)))
+            heard = commit.turn.text if commit.turn is not None else ""
+            self._verdict.false_turns.append(FalseAlarm(commit.t_ns, self._cause(commit.t_ns), heard))
         runs = list(self._runs(since_ns, end_ns))
         notice = self._next_question(utterance) is Question.LONG
         played_ns = 0
