@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from dialer.audio import RATE
+from dialer.audio import RATE, SILENT_FRAME
 from dialer.bench.figures import percentiles
 from dialer.bench.processes import Cost, rss_mb
 from dialer.call import new_id
@@ -33,18 +33,25 @@ JITTER_MAX_MS = 5.0
 
 
 class EchoCall:
-    """Sends every frame of the callee back to it."""
+    """Sends every frame of the callee back to it, ``CUSHION`` frames behind."""
+
+    CUSHION = 2
 
     def __init__(self) -> None:
         self.leg: Leg | None = None
         self.answered = asyncio.Event()
         self.ended: asyncio.Future[LegEnded] = asyncio.get_running_loop().create_future()
         self.statistics: list[LegStats] = []
+        self._cushioned = False
 
     def on_frame(self, pcm: memoryview, seq: int, t_ns: int, played: int) -> None:
         """Echo."""
-        if self.leg is not None:
-            self.leg.play(pcm, 1)
+        if self.leg is None:
+            return
+        if not self._cushioned:  # as a prompt does, it has a little more queued than is being played
+            self._cushioned = True
+            self.leg.play(SILENT_FRAME * self.CUSHION, 1)
+        self.leg.play(pcm, 1)
 
     def on_event(self, event: LegEvent) -> None:
         """Keep what the figures need."""

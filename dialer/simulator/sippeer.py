@@ -263,6 +263,7 @@ class SipPeer(asyncio.DatagramProtocol):
         self._hubs: list[RtpHub] = []
         self._transport: asyncio.DatagramTransport | None = None
         self._came = asyncio.Event()
+        self._closed = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         """Open the sockets; ``port`` is known then."""
@@ -282,6 +283,7 @@ class SipPeer(asyncio.DatagramProtocol):
             hub.close()
         if self._transport is not None:
             self._transport.close()
+            await self._closed.wait()
 
     @property
     def hub(self) -> RtpHub:
@@ -328,6 +330,10 @@ class SipPeer(asyncio.DatagramProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """asyncio's; the transport is kept by ``__aenter__``."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """asyncio's; the socket is closed."""
+        self._closed.set()
 
     def datagram_received(self, data: bytes, addr: Address) -> None:
         """A SIP message (or a keep-alive, which is ignored)."""

@@ -44,6 +44,9 @@ class CardOwner(Protocol):
     def card_gone(self, card: CardLink, why: str) -> None:
         """The process ended or hangs; its legs have been ended."""
 
+    def line_taken(self) -> None:
+        """A stranger's call holds a slot until "free"."""
+
     def line_freed(self, card: CardLink, line: int) -> None:
         """A line's slot is usable again."""
 
@@ -183,9 +186,15 @@ class CardLink:
             case "fault":
                 _log.error("card.fault", card=self.index, **message.fields)
             case "free":
+                leg = self._legs[message.line]
+                if leg is not None and not leg.ended:
+                    return  # about a stranger's call, sent before our order arrived; ours ends later
                 self._free[message.line] = True
                 self._legs[message.line] = None
                 self._owner.line_freed(self, message.line)
+            case "taken":  # by a stranger's call; "free" follows
+                self._free[message.line] = False
+                self._owner.line_taken()
             case "incoming":
                 self._serials[message.line] = message.serial
                 leg = CardLeg(

@@ -425,6 +425,10 @@ class CardPool:
                 elif card.beats > MISSED_BEATS:
                     self._failures[card.index] = 0
 
+    def line_taken(self) -> None:
+        """A stranger's call holds a slot."""
+        self._changed.set()
+
     def line_freed(self, card: CardLink, line: int) -> None:
         """A slot is usable again, so the far end's transaction is over too."""
         route = self._held.pop((card.index, line), None)

@@ -193,6 +193,11 @@ class LineCard:
                 call.respond(200)
 
     def _place(self, line: Line, command: Control) -> None:
+        if line.state is not LineState.FREE:  # taken while the order was on its way
+            self._tell_ended(
+                line, CallEnd(0, "the line was taken by a call from outside", None, False, False)
+            )
+            return
         wish = command.fields
         account = self._endpoint.accounts[wish["account"]]
         call = SipCall(account, self, line)
@@ -268,6 +273,7 @@ class LineCard:
         call.sip_call_id = sipmsg.header(invite, "call-id")
         if line is None:
             self._unwanted.append(call)
+            self._take_line_for(call)
             return
         line.begin((line.serial + 1) % 0x10000)
         line.state = LineState.LIVE
@@ -284,13 +290,22 @@ class LineCard:
         """A callback raised; say so, the call goes on."""
         self._uplink.event(control("fault", where=where, message=f"{type(error).__name__}: {error}"))
 
+    def _take_line_for(self, call: SipCall) -> None:
+        """A stranger's call has a slot too: one line less until it has been refused."""
+        line = self._free_line()
+        if line is not None:
+            line.state = LineState.CLOSING
+            self._calls[line.number] = call
+            self._tell("taken", line)
+
     def _refuse(self) -> None:
         """Refuse what nobody wants; a flood waits in its few slots, and pjsua refuses the rest by itself."""
         while self._unwanted and self._places.free(time.monotonic()):
             call = self._unwanted.pop()
             _end_quietly(call, BUSY if self._callee else REFUSAL)
             self._places.close(time.monotonic())
-            self._finished.append(call)
+            if call not in self._calls:
+                self._finished.append(call)
 
     # --- lines ----------------------------------------------------------------------------------
 
@@ -302,6 +317,9 @@ class LineCard:
         line.close()
         line.state = LineState.CLOSING
         self._places.close(time.monotonic())
+        self._tell_ended(line, end)
+
+    def _tell_ended(self, line: Line, end: CallEnd) -> None:
         self._tell(
             "ended",
             line,
@@ -335,7 +353,7 @@ class LineCard:
 
     def _report_all(self) -> None:
         for number, call in enumerate(self._calls):
-            if call is not None and self._lines[number].answered:
+            if call is not None and call.line is not None and call.line.answered:
                 self._report_statistics(number, call)
 
     def _report_statistics(self, number: int, call: SipCall) -> None:

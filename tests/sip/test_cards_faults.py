@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
 import socket
 from dataclasses import replace
+from typing import Self
 
 import pytest
 
@@ -14,6 +16,7 @@ from dialer.call import new_id
 from dialer.clock import SystemClock
 from dialer.errors import TelephonyError
 from dialer.simulator.sippeer import PeerPlan
+from dialer.telephony import sipmsg
 from dialer.telephony.base import DialRequest, LegAnswered
 from dialer.telephony.cards import CardPool
 from dialer.telephony.trunk import Trunk
@@ -22,14 +25,14 @@ from tests.sip.lines import ALAW_TONE, LOOPBACK, ended, event, lines, setting
 
 pytestmark = pytest.mark.sip
 
-STRANGE_INVITE = """\
-INVITE sip:x@127.0.0.1:{port} SIP/2.0
-Via: SIP/2.0/UDP 127.0.0.1:{ours};branch=z9hG4bKa
+STRANGE = """\
+{method} sip:x@127.0.0.1:{port} SIP/2.0
+Via: SIP/2.0/UDP 127.0.0.1:{ours};branch=z9hG4bK{number}
 Max-Forwards: 70
 From: <sip:s@127.0.0.1>;tag=1
 To: <sip:x@127.0.0.1>
-Call-ID: s1
-CSeq: 1 INVITE
+Call-ID: strange{number}
+CSeq: 1 {method}
 Contact: <sip:s@127.0.0.1:{ours}>
 Content-Length: 0
 
@@ -102,18 +105,76 @@ async def test_a_bye_that_nobody_answers_keeps_its_slot_and_a_spare_card_stands_
         await event(caller, LegAnswered)
 
 
+class Stranger:
+    """Sends INVITEs nobody asked for."""
+
+    def __init__(self, port: int) -> None:
+        self._sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._sock.bind(("127.0.0.1", 0))
+        self._sock.setblocking(False)
+        self._sock.connect(("127.0.0.1", port))
+        self._port = port
+
+    def send(self, method: str, number: int) -> None:
+        """A request of the call of this number."""
+        text = STRANGE.format(method=method, port=self._port, ours=self._sock.getsockname()[1], number=number)
+        self._sock.send(text.replace("\n", "\r\n").encode())
+
+    async def answer(self) -> tuple[int, str]:
+        """The next final status, and the Call-ID."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(10):
+            while True:
+                text = (await loop.sock_recv(self._sock, 4096)).decode()
+                code = int(text.split()[1])
+                if code >= 200:
+                    return code, sipmsg.header(text, "call-id")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._sock.close()
+
+
 async def test_strangers_are_refused() -> None:
     async with lines() as pool:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
-            stranger.bind(("127.0.0.1", 0))
-            stranger.settimeout(5)
-            port, ours = pool.ports()[0], stranger.getsockname()[1]
-            invite = STRANGE_INVITE.format(port=port, ours=ours)
-            stranger.sendto(invite.replace("\n", "\r\n").encode(), ("127.0.0.1", port))
-            codes: list[int] = []
-            while not codes or codes[-1] < 200:
-                codes.append(int(stranger.recv(4096).split()[1]))
-        assert codes[-1] == 603
+        with Stranger(pool.ports()[0]) as stranger:
+            for number in range(pool.calls_per_card + 1):  # never acknowledged
+                stranger.send("INVITE", number)
+                assert await stranger.answer() == (603, f"strange{number}")
+        assert await usable(pool, 2)
+
+
+async def usable(pool: CardPool, count: int) -> bool:
+    """Wait until exactly so many lines can be used."""
+    while pool.free_lines != count:
+        await pool.wait_for_change()
+    return True
+
+
+async def test_a_flood_of_strangers_does_not_bring_a_card_down() -> None:
+    """Each INVITE takes two sockets; pjlib aborts when its table of them is full."""
+    async with setting(TALKS) as here:
+        with Stranger(here.pool.ports()[0]) as stranger:
+            for number in range(120):
+                stranger.send("INVITE", number)
+                code, _ = await stranger.answer()
+                assert code in (486, 603)
+                stranger.send("ACK", number)
+        assert await usable(here.pool, 2)
+        caller, _ = await here.dial()
+        await event(caller, LegAnswered)
+        assert here.pool.crashes == 0
+
+
+async def test_calls_that_are_refused_at_once_do_not_bring_a_card_down() -> None:
+    async with setting(PeerPlan(ring=0, status=503), count=4) as here:
+        for _ in range(80):
+            await here.freed(1)
+            caller, _ = await here.dial()
+            assert (await ended(caller)).sip_code == 503
+        assert here.pool.crashes == 0
 
 
 async def test_a_busy_port_is_named() -> None:
