@@ -39,7 +39,7 @@ class StunServer(asyncio.DatagramProtocol):
         self.closed.set()
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        mask = data[4:8]
+        mask = bytes.fromhex("2112a442")  # the magic cookie
         address = bytes(a ^ b for a, b in zip(socket.inet_aton(PUBLIC), mask, strict=True))
         mapped = struct.pack("!HHBBH", 0x20, 8, 0, 1, addr[1] ^ 0x2112) + address
         self.transport.sendto(struct.pack("!HH", 0x101, len(mapped)) + data[4:20] + mapped, addr)
