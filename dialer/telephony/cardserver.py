@@ -22,8 +22,8 @@ import socket
 import sys
 from typing import NoReturn
 
+from dialer.telephony.counting import count_calls
 from dialer.telephony.linecard import run_card
-from dialer.telephony.pjsip import count_calls
 from dialer.telephony.wire import MAX_MESSAGE, control, read_control
 
 CALLS_MAX = 16

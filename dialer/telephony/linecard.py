@@ -26,7 +26,8 @@ import pjsua2 as pj
 from dialer.errors import TelephonyError
 from dialer.telephony import sipmsg
 from dialer.telephony.line import Line, LineState, SocketPlaces
-from dialer.telephony.pjsip import CallEnd, CardEndpoint, SipAccount, SipCall, Slot, why
+from dialer.telephony.pjcall import CallEnd, SipCall, Slot, why
+from dialer.telephony.pjsip import CardEndpoint
 from dialer.telephony.trunk import CardSettings, Trunk
 from dialer.telephony.uplink import Uplink, enlarge_buffers
 from dialer.telephony.wire import (
@@ -266,7 +267,7 @@ class LineCard:
         if call.line is not None:
             self._finish(call, call.line, end)
 
-    def incoming(self, account: SipAccount, call_id: int, invite: str) -> None:
+    def incoming(self, account: pj.Account, call_id: int, invite: str) -> None:
         """Refuse the call, or in callee mode ask the dialer what to do."""
         line = self._free_line() if self._callee else None
         call = SipCall(account, self, line, call_id)

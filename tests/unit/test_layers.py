@@ -41,6 +41,9 @@ LAYERS: dict[str, int] = {
     "dialer.telephony.uplink": ADAPTER,
     "dialer.telephony.cardserver": ADAPTER,
     "dialer.telephony.linecard": ADAPTER,
+    "dialer.telephony.counting": ADAPTER,
+    "dialer.telephony.pjaudio": ADAPTER,
+    "dialer.telephony.pjcall": ADAPTER,
     "dialer.telephony.pjsip": ADAPTER,
     "dialer.speech": PURE,
     "dialer.speech.vad_webrtc": ADAPTER,
@@ -62,7 +65,12 @@ LAYERS: dict[str, int] = {
 
 # Libraries that only certain modules may import.
 ONLY_IN: dict[str, tuple[str, ...]] = {
-    "pjsua2": ("dialer.telephony.linecard", "dialer.telephony.pjsip"),
+    "pjsua2": (
+        "dialer.telephony.linecard",
+        "dialer.telephony.pjaudio",
+        "dialer.telephony.pjcall",
+        "dialer.telephony.pjsip",
+    ),
     "pocketsphinx": ("dialer.speech.",),
     "torch": ("dialer.intent.",),
     "sqlalchemy": ("dialer.storage.", "dialer.cli.database"),
