@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from dialer.aio import spawn
 from dialer.audio import RATE, SILENT_FRAME
 from dialer.bench.figures import percentiles
 from dialer.bench.processes import Cost, rss_mb
@@ -161,7 +162,7 @@ async def bench_churn(calls: int = 2000, seconds: float = 3.0, lines: int = 40) 
         pids = {"dialer": os.getpid(), "server": pool.server_pid()}
         pids |= {f"card{number}": pid for number, pid in enumerate(pool.card_pids())}
         began_ns = clock.now_ns()
-        workers = [asyncio.create_task(run.work(), name=f"churn-{n}") for n in range(lines)]
+        workers = [spawn(run.work(), name=f"churn-{n}") for n in range(lines)]
         await run.third.wait()
         third = {name: rss_mb(pid) for name, pid in pids.items()}
         await asyncio.gather(*workers)
@@ -223,7 +224,7 @@ class _Churn:
         await self.free(1)
         call.leg = await self._pool.place(_request(self._trunk), call)
         if by_us:
-            answered = asyncio.create_task(call.answered.wait())
+            answered = spawn(call.answered.wait(), name="churn-answered")
             await asyncio.wait((answered, call.ended), return_when=asyncio.FIRST_COMPLETED)
             answered.cancel()
             await asyncio.sleep(self._seconds * 0.9)
