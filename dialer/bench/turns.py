@@ -234,7 +234,7 @@ async def bench_turns(options: TurnsOptions, announce: Callable[[str], None]) ->
         "recogniser": options.recogniser,
         "seed": options.seed,
         "seconds": round((clock.now_ns() - began_ns) / NS_PER_S, 1),
-        "voices": _count(remark.voice for script in scripts for remark in _remarks(script).values()),
+        "voices": _count(r.voice for script in scripts for r in _remarks(script).values() if r.voice),
         "lines": _count(script.line for script in scripts),
         "callee_jitter_ms": jitter,
         "valid": jitter["p99"] <= JITTER_MAX_MS,
