@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from dialer.audio import FRAME_BYTES, FRAME_MS
 from dialer.errors import SpeechError
 from dialer.speech import wire
-from dialer.speech.asr_sphinx import TELEPHONE_MEAN, SphinxEngine, SphinxUtterance
+from dialer.speech.asr_sphinx import SphinxEngine, SphinxUtterance
 from dialer.speech.base import Hypothesis
 
 _SLICE_BYTES = 5 * FRAME_BYTES  # decoded at once before the socket is looked at again
@@ -36,7 +36,6 @@ _NICENESS = 5  # the line cards come first
 class _Session:
     """One call."""
 
-    mean: str = TELEPHONE_MEAN
     open: _Utterance | None = None
 
 
@@ -104,8 +103,7 @@ class SpeechWorker:
     def _has_decoder(self, utterance: _Utterance) -> bool:
         """Give the utterance a decoder where one is free."""
         if utterance.decoding is None:
-            mean = self._sessions[utterance.session].mean
-            utterance.decoding = self._engine.begin(utterance.context, mean)
+            utterance.decoding = self._engine.begin(utterance.context)
         return utterance.decoding is not None
 
     def _work(self, utterance: _Utterance) -> None:
@@ -127,9 +125,8 @@ class SpeechWorker:
                 self._tell(utterance, text, final=False)
 
     def _finish(self, utterance: _Utterance, decoding: SphinxUtterance) -> None:
-        text, mean = decoding.finish()
+        text = decoding.finish()
         self._utterances.remove(utterance)
-        self._sessions[utterance.session].mean = mean
         self._tell(utterance, text, final=True, audio_ms=decoding.audio_ms)
 
     def _tell(self, utterance: _Utterance, text: str, final: bool, audio_ms: int | None = None) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dialer.speech.lm import arpa, weighted_sentences, words_of
+from dialer.speech.lm import arpa, unit_of, weighted_sentences, with_units, words_of
 
 EXAMPLES = [
     ("yes", "affirm"), ("yes please", "affirm"), ("no", "deny"), ("no thank you", "deny"),
@@ -72,9 +72,28 @@ def test_weights_count() -> None:
     assert weighted("<s>", "no") > 1.5 * plain("<s>", "no")
 
 
+def test_a_short_sentence_is_likelier_than_a_long_one() -> None:
+    weights = weighted_sentences([("yes", "affirm"), ("yes i think so", "affirm")], {})
+    assert weights[("yes",)] == pytest.approx(4 * weights[("yes", "i", "think", "so")])
+
+
+def test_units_stand_beside_the_words_and_nothing_is_lost() -> None:
+    plain = weighted_sentences(EXAMPLES, {})
+    both = with_units(plain)
+    assert sum(both.values()) == pytest.approx(sum(plain.values()))
+    assert both[("yes",)] == plain[("yes",)]
+    assert both[("yes_please",)] > both[("yes", "please")] > 0
+    assert unit_of(("yes", "please")) == "yes_please"
+
+
+def test_to_stop_where_nobody_stopped_is_unlikely() -> None:
+    model = Model(arpa(weighted_sentences(EXAMPLES, {})))
+    assert model("thank", "</s>") < 0.1 * model("you", "</s>")
+
+
 def test_the_same_sentence_of_two_intents_counts_for_both() -> None:
     weights = weighted_sentences(
         [("Right.", "affirm"), ("right", "wait"), ("hm?", "wait"), ("?", "wait")], {}
     )
-    assert weights[("right",)] == pytest.approx(1.5 + 0.75)
+    assert weights[("right",)] == pytest.approx(1.5 + 0.75)  # of 1, and of 2 that are equally short
     assert weighted_sentences([("?", "wait")], {}) == {}
