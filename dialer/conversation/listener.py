@@ -12,6 +12,7 @@ from dialer.audio import FRAME_MS, SILENT_FRAME
 from dialer.clock import NS_PER_MS, ms_between
 from dialer.dialog.messages import Listen
 from dialer.speech.base import Hypothesis, RecognizerSession, VoiceActivity
+from dialer.speech.echo import EchoGate
 from dialer.speech.endpointing import Endpointer, Signal
 
 
@@ -38,6 +39,7 @@ class Listener:
         context_prefix: str = "",
     ) -> None:
         self._vad = vad
+        self._echo = EchoGate()
         self._endpointer = endpointer
         self._session = session
         self._pre_roll: deque[bytes] = deque(maxlen=max(1, pre_roll_ms // FRAME_MS))
@@ -77,13 +79,14 @@ class Listener:
         self._context = self._context_prefix + listen.state
         self._endpointer.listen(listen.expectation, listen.min_tail_ms, listen.max_tail_ms)
 
-    def frame(self, pcm: memoryview, t_ns: int, missing: int = 0) -> Signal | None:
+    def frame(self, pcm: memoryview, t_ns: int, *, missing: int = 0, speaking: bool = False) -> Signal | None:
         """Hear 20 ms.
 
         Args:
             pcm: 320 bytes, int16 mono at 8 kHz.
             t_ns: when the card got it.
             missing: frames that the hand-over lost just before this one; silence stands for them.
+            speaking: whether we are being heard at the moment.
 
         Returns:
             What endpointing makes of it; None for nothing new.
@@ -92,7 +95,9 @@ class Listener:
         session = self._session
         if missing and self._feeding and session is not None:
             session.feed(SILENT_FRAME * min(missing, 50))
-        self.speech = self._vad.is_speech(pcm)
+        if speaking:
+            self._echo.speaking(t_ns)
+        self.speech = self._vad.is_speech(pcm) and self._echo.passes(pcm, t_ns)
         signal = self._endpointer.frame(t_ns, self.speech)
         if signal is Signal.SPEECH_STARTED:
             self.utterance += 1

@@ -294,7 +294,7 @@ class CallRunner:
             if self._machines.ready(listener.vad, pcm, t_ns):
                 self._event(MachineReady())
             return
-        signal = listener.frame(pcm, t_ns, missing)
+        signal = listener.frame(pcm, t_ns, missing=missing, speaking=was_busy)
         if signal is Signal.SPEECH_STARTED:
             self._ledger.speech_started(t_ns)
         if self._machines.frame(t_ns, listener.speech):
