@@ -12,6 +12,7 @@ What made the difference (figures in docs/speech.md):
 - the level is brought to one figure first, since the mean holds for one level only;
 - no second pass (``fwdflat``, ``bestpath``): the final text follows the end within 5 ms and is nearly
   always that of the last partial; what it loses in accuracy the units of ``lm`` bring back;
+- steady noise is filtered out (``denoise``), learnt from the pre-roll of each utterance;
 - the fillers ([NOISE], [SPEECH]) are made unlikely: in noise they swallowed short words.
 """
 
@@ -29,10 +30,13 @@ import pocketsphinx
 
 from dialer.audio import RATE, Pcm, to_array
 from dialer.errors import SpeechError
-from dialer.speech.base import LanguageContext
+from dialer.speech.arpabet import arpabet
+from dialer.speech.base import LanguageContext, Voice
+from dialer.speech.denoise import Denoiser
 from dialer.speech.level import active_level_dbfs
 from dialer.speech.lm import arpa, unit_of, weighted_sentences, with_units
 from dialer.speech.resample import DoubleRate
+from dialer.speech.tts_espeak import sounds_of
 
 LANGUAGES = ("en",)
 
@@ -55,13 +59,14 @@ _SETTINGS: Mapping[str, object] = {
 }
 _VARIANT = re.compile(r"\(\d+\)$")
 _MODELS_KEPT = 4  # of one decoder
+_READER = Voice(name="en-us")  # of words that are in no dictionary
 _UNIT_VARIANTS = 2  # pronunciations of a unit
 
 
 class SphinxUtterance:
     """One utterance in a decoder. Not thread-safe; all calls hold the GIL.
 
-    The first 0.64 s are held back to learn the level; they are decoded in some 30 ms once it is known.
+    The first 0.64 s are held back to learn the level and the noise, then decoded in some 30 ms.
     """
 
     def __init__(self, engine: SphinxEngine, decoder: _PooledDecoder) -> None:
@@ -69,6 +74,7 @@ class SphinxUtterance:
         self._decoder = decoder
         self._double = DoubleRate()
         self._held = bytearray()
+        self._denoiser = Denoiser()
         self._gain: float | None = None
         self._samples = 0
         decoder.sphinx.set_cmn(_MEAN)
@@ -92,13 +98,17 @@ class SphinxUtterance:
     def _release_held(self) -> None:
         samples = to_array(bytes(self._held))
         self._held.clear()
+        self._denoiser.learn(samples)
         level = active_level_dbfs(samples)
         wanted_db = max(-_MOST_GAIN_DB, min(_MOST_GAIN_DB, _LEVEL_DBFS - level)) if level > -90 else 0.0
         self._gain = 10 ** (wanted_db / 20)
         self._decode(samples, self._gain)
 
     def _decode(self, samples: Pcm, gain: float) -> None:
-        louder = np.clip(samples * gain, -32768, 32767).astype(np.int16)
+        cleaned = self._denoiser.process(samples)
+        louder = np.clip(cleaned * gain, -32768, 32767).astype(np.int16)
+        if not louder.size:
+            return
         self._decoder.sphinx.process_raw(self._double.convert(louder).tobytes(), False, False)
 
     def text(self) -> str:
@@ -270,6 +280,11 @@ class SphinxEngine:
         unknown = {word for word in words if word not in self._words}
         if unknown:
             self._words.update(read_dictionary(unknown))
+            for word in sorted(unknown - self._words.keys()):
+                # As a synthesizer would say it: right more often than not, and better than not at all.
+                phones = arpabet(sounds_of(word, _READER))
+                if phones is not None:
+                    self._words[word] = (phones,)
         return unknown - self._words.keys()
 
     def _write_dictionary(self) -> None:

@@ -65,6 +65,7 @@ class _Engine:
         # Kept as an attribute: the library holds only the bare pointer.
         self._callback = _Callback(self._take)
         self._lib.espeak_SetSynthCallback(self._callback)
+        self._lib.espeak_TextToPhonemes.restype = ctypes.c_char_p
         self._lib.espeak_ListVoices.restype = ctypes.POINTER(ctypes.POINTER(_VoiceStruct))
 
     def _take(self, wav: Any, count: int, _events: Any) -> int:
@@ -89,7 +90,15 @@ class _Engine:
             at += 1
         return found
 
-    def render(self, text: str, voice: Voice) -> Pcm:
+    def sounds(self, word: str, voice: Voice) -> tuple[str, ...]:
+        self._use(voice)
+        text = ctypes.create_string_buffer(word.encode())
+        at = ctypes.c_void_p(ctypes.addressof(text))
+        between = ord("_") << 8  # put between the sounds, eSpeak's own mnemonics
+        found: bytes = self._lib.espeak_TextToPhonemes(ctypes.byref(at), _CHARS_UTF8, between) or b""
+        return tuple(sound for sound in found.decode().strip().split("_") if sound)
+
+    def _use(self, voice: Voice) -> None:
         base, _, variant = voice.name.partition("+")
         identifier = self.voices.get(base.lower())
         if identifier is None:
@@ -103,6 +112,9 @@ class _Engine:
         full_name = f"{identifier}+{variant}" if variant else identifier
         if self._lib.espeak_SetVoiceByName(full_name.encode()) != _EE_OK:
             raise SpeechError(f"eSpeak NG cannot load the voice {voice.name!r}")
+
+    def render(self, text: str, voice: Voice) -> Pcm:
+        self._use(voice)
         self._lib.espeak_SetParameter(_RATE, voice.rate_wpm, 0)
         self._lib.espeak_SetParameter(_VOLUME, voice.volume, 0)
         self._lib.espeak_SetParameter(_PITCH, voice.pitch, 0)
@@ -134,6 +146,17 @@ def _synthesize(text: str, voice: Voice) -> bytes:
     engine = _get_engine()
     audio = resample(engine.render(text, voice), engine.rate, RATE)
     return finish_prompt(audio)
+
+
+def sounds_of(word: str, voice: Voice) -> tuple[str, ...]:
+    """How ``voice`` would speak ``word``: eSpeak NG's mnemonics, one a sound, with stress marks.
+
+    Blocks, for less than a millisecond after the first time.
+
+    Raises:
+        SpeechError: the voice is unknown, or the engine failed.
+    """
+    return _thread.submit(lambda: _get_engine().sounds(word, voice)).result()
 
 
 class EspeakSynthesizer:
