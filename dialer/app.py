@@ -31,6 +31,7 @@ from dialer.errors import CampaignError
 from dialer.intent.batcher import IntentBatcher
 from dialer.intent.train import campaign_classifier
 from dialer.settings import Settings
+from dialer.speech.amd import GREETINGS
 from dialer.speech.base import LanguageContext, Recognizer, Synthesizer
 from dialer.speech.prompts import PromptCache
 from dialer.speech.tts_espeak import EspeakSynthesizer
@@ -39,6 +40,8 @@ from dialer.speech.workers import SpeechWorkers
 from dialer.telephony.base import DialRequest
 from dialer.telephony.cards import CardPool
 from dialer.telephony.trunk import Trunk
+
+MACHINE = "machine"  # under this label machines' greetings are in the language model; no intent
 
 Announce = Callable[[str], None]
 
@@ -262,13 +265,17 @@ def context_prefix(campaign: Campaign) -> str:
 
 
 def contexts_of(campaign: Campaign) -> list[LanguageContext]:
-    """What the recogniser must be ready to hear in a campaign's states."""
+    """What the recogniser must be ready to hear in a campaign's states; at first also machines."""
     prefix = context_prefix(campaign)
-    return [
-        replace(context, name=f"{prefix}{language}/{context.name}")
-        for language in campaign.settings.languages
-        for context in campaign.dialog.contexts(language, campaign.examples.get(language, ()))
-    ]
+    contexts = []
+    for language in campaign.settings.languages:
+        machines = tuple((text, MACHINE) for text in GREETINGS.get(language, ()))
+        for context in campaign.dialog.contexts(language, campaign.examples.get(language, ())):
+            first = context.name == campaign.dialog.start and campaign.settings.detect_machines
+            sentences = (*context.sentences, *machines) if first else context.sentences
+            name = f"{prefix}{language}/{context.name}"
+            contexts.append(replace(context, name=name, sentences=tuple(sentences)))
+    return contexts
 
 
 def conversation_settings(campaign: Campaign) -> ConversationSettings:

@@ -216,6 +216,7 @@ class CalleeScript:
         self._repeats = 0
         self._saying: str | None = None
         self._said_ns = 0
+        self._line_said = False  # what was said last was a line, not the opening
         self._prompt_ns: int | None = None  # when the caller began to speak since our last line began
         # What is due, None where nothing is.
         self._answer_at: int | None = None
@@ -280,7 +281,8 @@ class CalleeScript:
             self._hang_up_at = t_ns + persona.hang_up.after_ms * NS_PER_MS
 
     def _caller_stopped(self, event: CallerStopped) -> None:
-        if self._saying not in (None, OPENING):
+        during_line = self._saying not in (None, OPENING)
+        if during_line or (self._line_said and event.last_voiced_ns < self._said_ns):
             self._prompt_ns = None  # the caller gave way to us, or fitted a remark into our line
             return
         ours_ago_ns = event.last_voiced_ns - self._said_ns
@@ -298,6 +300,7 @@ class CalleeScript:
     def _said(self, t_ns: int) -> list[ScriptCommand]:
         said, self._saying = self._saying, None
         self._said_ns = t_ns
+        self._line_said = said not in (None, OPENING, VOICEMAIL)
         if said is None or said in (OPENING, VOICEMAIL):
             return []
         self._line_at = self._interruption()

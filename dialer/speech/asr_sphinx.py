@@ -10,7 +10,7 @@ What made the difference (figures in docs/speech.md):
 - the cepstral mean is set to that of telephone speech: with the library's own, 72 % of the words of a
   call's first utterance are wrong, against 12 %;
 - the level is brought to one figure first, since the mean holds for one level only;
-- no second pass (``fwdflat``, ``bestpath``): the final text follows the end within 5 ms and is nearly
+- no flat second pass (``fwdflat``, 20-40 ms at the end), only ``bestpath`` (2-4 ms): the final text is nearly
   always that of the last partial; what it loses in accuracy the units of ``lm`` bring back;
 - steady noise is filtered out (``denoise``), learnt from the pre-roll of each utterance;
 - the fillers ([NOISE], [SPEECH]) are made unlikely: in noise they swallowed short words.

@@ -159,6 +159,18 @@ class SipCall(pj.Call):  # type: ignore[misc]
         except Exception as error:
             self._events.failed("onDtmfDigit", error)
 
+    def onCallTransferRequest(self, prm: Any) -> None:
+        """The other side wants us to call somebody (REFER): refused.
+
+        By default pjsua would call whatever address the callee names, at our cost, on a call that nobody
+        here holds.
+        """
+        prm.statusCode = 603
+
+    def onCallReplaceRequest(self, prm: Any) -> None:
+        """An INVITE with Replaces (RFC 3891) wants this call's place: refused."""
+        prm.statusCode = 603
+
     def onCallTransferStatus(self, prm: Any) -> None:
         """NOTIFY of a REFER of ours."""
         try:

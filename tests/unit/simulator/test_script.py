@@ -272,3 +272,12 @@ def test_the_ear_reports_each_spurt_once() -> None:
         CallerStarted(160 * ms),
     ]
     assert ear.caller_speaks
+
+
+def test_half_a_word_of_the_caller_within_a_line_is_no_answer() -> None:
+    world = World(
+        persona(says=[{"text": "Yes, it is me.", "reaction_ms": 200}, {"text": "No."}]),
+        [(0, 500), (1100, 1300)],
+    )
+    said = [ms for ms, command in world.run(5000) if isinstance(command, Say)]
+    assert len(said) == 1  # the caller was cut off while the line was said: it goes on, or says something new
