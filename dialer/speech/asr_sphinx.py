@@ -1,9 +1,9 @@
 """pocketsphinx as a recogniser of telephone English, for use inside a speech worker.
 
 One ``SphinxEngine`` a process. A decoder holds one open utterance; decoders are pooled and shared by all
-calls. With a dictionary of only the campaign's words a decoder costs 3 MB and 15 ms. Contexts with the
-same sentences share one language model (``lm``); a model costs a decoder up to 10 MB and 0.1 s to load,
-so each decoder keeps a few, and an utterance goes to an idle decoder that has its model.
+calls. With a dictionary of only the campaign's words a decoder costs 3 MB and 15 ms. Contexts with much
+the same sentences share one language model (``lm``); a model of 4,500 sentences costs a decoder 10 MB and
+0.1 s to load, so each decoder keeps a few, and an utterance goes to an idle decoder that has its model.
 
 What made the difference (figures in docs/speech.md):
 
@@ -22,7 +22,7 @@ import re
 import tempfile
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice, product
+from itertools import count, islice, product
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +34,7 @@ from dialer.speech.arpabet import arpabet
 from dialer.speech.base import LanguageContext, Voice
 from dialer.speech.denoise import Denoiser
 from dialer.speech.level import active_level_dbfs
-from dialer.speech.lm import arpa, unit_of, weighted_sentences, with_units
+from dialer.speech.lm import arpa, share_models, unit_of, weighted_sentences, with_units
 from dialer.speech.resample import DoubleRate
 from dialer.speech.tts_espeak import sounds_of
 
@@ -156,6 +156,7 @@ class SphinxEngine:
         self._most = decoders
         self._folder = tempfile.TemporaryDirectory(prefix="dialer-lm-")
         self._dictionary = Path(self._folder.name) / "words.dict"
+        self._numbers = count()  # of models; never used again, since decoders may still hold an old one
         self._model_of: dict[str, str] = {}  # by the context's name
         self._sentences: dict[str, frozenset[tuple[str, ...]]] = {}  # by the model's name
         self._words: dict[str, tuple[str, ...]] = {}
@@ -194,17 +195,15 @@ class SphinxEngine:
                 )
         wanted = {c.name: weighted_sentences(c.sentences, c.weights) for c in contexts}
         missing = self._learn({w for found in wanted.values() for words in found for w in words})
-        alike: dict[frozenset[tuple[str, ...]], list[str]] = {}
+        heard: dict[str, dict[tuple[str, ...], float]] = {}
         for name, found in wanted.items():
-            known = frozenset(words for words in found if not missing.intersection(words))
-            if not known:
+            heard[name] = {k: weight for k, weight in found.items() if not missing.intersection(k)}
+            if not heard[name]:
                 raise SpeechError(f"the context {name} has no sentence that can be recognised")
-            alike.setdefault(known, []).append(name)
-        for sentences, names in alike.items():
-            model = f"m{len(self._sentences)}"
-            self._sentences[model] = sentences
+        for names, mixed in share_models(heard):
+            model = f"m{next(self._numbers)}"
+            self._sentences[model] = frozenset(mixed)
             self._model_of.update(dict.fromkeys(names, model))
-            mixed = {words: sum(wanted[name][words] for name in names) for words in sentences}
             self._model_path(model).write_text(arpa(with_units(mixed)))
         for unused in self._sentences.keys() - set(self._model_of.values()):
             del self._sentences[unused]

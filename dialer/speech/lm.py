@@ -20,6 +20,7 @@ _WORD = re.compile(r"[a-z]+(?:'[a-z]+)*'?")
 _ORDER = 3
 _DISCOUNT = 0.3
 _UNIT_SHARE = 0.97  # of a sentence's weight that its unit gets, the words the rest
+_SHARED_GROWTH = 1.15  # a model may hold this much more than what a context asks for
 _SHY_END = 0.05  # how much rarer than its count an end is where none was seen
 _NEVER = -99.0  # log10 of what ARPA calls impossible
 
@@ -76,6 +77,40 @@ def with_units(sentences: Mapping[tuple[str, ...], float]) -> dict[tuple[str, ..
             divided[(unit_of(words),)] = weight * _UNIT_SHARE
             divided[words] = weight * (1 - _UNIT_SHARE)
     return divided
+
+
+def share_models(
+    contexts: Mapping[str, Mapping[tuple[str, ...], float]],
+) -> list[tuple[tuple[str, ...], dict[tuple[str, ...], float]]]:
+    """Group contexts whose sentences are nearly the same: states of one dialog mostly differ in weights.
+
+    A context joins a group where none of the group's contexts is given more than 15 % of sentences that
+    it did not ask for. The weights of a group are the means of its contexts'.
+
+    Args:
+        contexts: weighted sentences by the context's name.
+
+    Returns:
+        For each group the names of its contexts, and its weighted sentences.
+    """
+    groups: list[tuple[list[str], set[tuple[str, ...]], int]] = []  # names, all sentences, smallest context
+    for name in sorted(contexts, key=lambda name: (-len(contexts[name]), name)):
+        own = contexts[name].keys()
+        for at, (names, together, smallest) in enumerate(groups):
+            union = together | own
+            if len(union) <= _SHARED_GROWTH * min(smallest, len(own)):
+                names.append(name)
+                groups[at] = (names, union, min(smallest, len(own)))
+                break
+        else:
+            groups.append(([name], set(own), len(own)))
+    return [
+        (
+            tuple(names),
+            {words: sum(contexts[n].get(words, 0.0) for n in names) / len(names) for words in together},
+        )
+        for names, together, _ in groups
+    ]
 
 
 def _count(sentences: Mapping[tuple[str, ...], float]) -> list[_Counts]:

@@ -28,7 +28,7 @@ _SLICE_BYTES = 5 * FRAME_BYTES  # decoded at once before the socket is looked at
 _PARTIAL_MS = 100  # audio between two looks at the words of an open utterance
 _METRICS_S = 1.0
 _READ_BYTES = 256 * 1024
-_WARM_DECODERS = 4
+_WARM_DECODERS = 6  # utterances at once that never wait for a model to load: some 20 calls
 _NICENESS = 5  # the line cards come first
 
 

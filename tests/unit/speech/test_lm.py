@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dialer.speech.lm import arpa, unit_of, weighted_sentences, with_units, words_of
+from dialer.speech.lm import arpa, share_models, unit_of, weighted_sentences, with_units, words_of
 
 EXAMPLES = [
     ("yes", "affirm"), ("yes please", "affirm"), ("no", "deny"), ("no thank you", "deny"),
@@ -84,6 +84,24 @@ def test_units_stand_beside_the_words_and_nothing_is_lost() -> None:
     assert both[("yes",)] == plain[("yes",)]
     assert both[("yes_please",)] > both[("yes", "please")] > 0
     assert unit_of(("yes", "please")) == "yes_please"
+
+
+def sentences(first: int, last: int, weight: float = 1.0) -> dict[tuple[str, ...], float]:
+    return {(f"word{n}",): weight for n in range(first, last)}
+
+
+def test_contexts_that_are_nearly_the_same_share_a_model() -> None:
+    contexts = {"many": sentences(0, 100), "few": sentences(0, 50), "nearly": sentences(0, 95, 3.0)}
+    shared = dict(share_models(contexts))
+    assert set(shared) == {("many", "nearly"), ("few",)}
+    mixed = shared[("many", "nearly")]
+    assert (mixed[("word0",)], mixed[("word99",)]) == (2.0, 0.5)
+
+
+def test_groups_do_not_grow_step_by_step() -> None:
+    contexts = {f"c{n}": sentences(n, n + 100) for n in (0, 10, 20, 30)}
+    for names, mixed in share_models(contexts):
+        assert len(mixed) <= 115, names
 
 
 def test_to_stop_where_nobody_stopped_is_unlikely() -> None:
