@@ -16,6 +16,7 @@ from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     YamlConfigSettingsSource,
 )
 
@@ -92,7 +93,6 @@ class Settings(BaseSettings):
     lines: int = Field(default=20, ge=1, le=5000)
     cps: float = Field(default=5.0, gt=0)
     data_dir: Path = Path("var")
-    campaigns_dir: Path = Path("campaigns")
     speech_workers: int = Field(default=0, ge=0, description="0: one for each 12 lines")
     sip: SipSettings = SipSettings()
     trunks: dict[str, TrunkSettings] = Field(default_factory=dict)
@@ -158,3 +158,8 @@ def load_settings(**overrides: Any) -> Settings:
         ) from error
     except OSError as error:
         raise InputError(Mistake(path, None, "", f"cannot be read ({error})", "Check its rights.")) from error
+    except SettingsError as error:
+        raise InputError(Mistake("DIALER_*", None, "", str(error), "Write JSON, or use the file.")) from error
+    except ValueError as error:
+        problem = f"is no settings file ({error})"
+        raise InputError(Mistake(path, None, "", problem, "Write `key: value` lines in UTF-8.")) from error

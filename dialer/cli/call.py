@@ -15,12 +15,14 @@ import typer
 from dialer.app import Host
 from dialer.call import CallRecord, Contact, new_id
 from dialer.campaign.base import CallJob, Wish
+from dialer.campaign.cells import FIELD_READERS, BadCell
+from dialer.campaign.columns import ColumnKind
 from dialer.campaign.folder import Campaign, load_campaign
 from dialer.campaign.samples import sample_contact
 from dialer.cli.database import make_database
 from dialer.cli.output import console, print_json
 from dialer.clock import SystemClock
-from dialer.errors import InputError, Mistake
+from dialer.errors import InputError, Mistake, TelephonyError
 from dialer.monitor.state import LiveState
 from dialer.runs import open_records, record_link
 from dialer.settings import Settings, load_settings
@@ -48,7 +50,13 @@ def call(
     folder = load_campaign(campaign)
     contact = _contact(folder, destination, field or [], language)
     if is_sip_uri(destination):
-        parse_uri(destination)
+        try:
+            parse_uri(destination)
+        except TelephonyError as error:
+            raise InputError(Mistake(destination, None, "", str(error), "")) from error
+    elif trunk and trunk not in settings.trunks:
+        known = ", ".join(settings.trunks) or "none"
+        raise InputError(Mistake("--trunk", None, "", f"there is no trunk {trunk!r}", f"There are: {known}"))
     elif not settings.trunks:
         raise InputError(
             Mistake(
@@ -57,6 +65,8 @@ def call(
             )
         )  # fmt: skip
     make_database(settings)
+    if not is_sip_uri(destination):
+        trunk = trunk or next(iter(settings.trunks))
     record = asyncio.run(_place(settings, folder, contact, trunk or "", as_json))
     _report(record, as_json)
 
@@ -70,7 +80,10 @@ def _contact(campaign: Campaign, destination: str, given: list[str], language: s
         if name not in columns or name not in fields:
             known = ", ".join(sorted(fields))
             raise InputError(Mistake("--field", None, name, "is no field of the campaign", f"Use {known}."))
-        fields[name] = type(fields[name])(value) if not isinstance(fields[name], str) else value
+        try:
+            fields[name] = FIELD_READERS[ColumnKind(columns[name].kind)](value)
+        except BadCell as error:
+            raise InputError(Mistake("--field", None, name, error.problem, error.mend)) from error
     if language is not None and language not in campaign.settings.languages:
         raise InputError(
             Mistake("--language", None, "", f"the campaign has no {language!r}",
@@ -107,7 +120,8 @@ async def _place(
                 )
                 await writer.open_attempt(job.attempt_id, job.call_id, contact.number, trunk=trunk)
                 loop = asyncio.get_running_loop()
-                loop.add_signal_handler(signal.SIGINT, host.end_calls, Wish.DRAIN)
+                for number in (signal.SIGINT, signal.SIGTERM):
+                    loop.add_signal_handler(number, host.end_calls, Wish.DRAIN)
                 status.update(f"calling {contact.number} (Ctrl-C says goodbye)")
                 try:
                     record = await host.run_call(job)
@@ -115,7 +129,8 @@ async def _place(
                     await writer.close_call(_failed(job, error), number=contact.number, trunk=trunk)
                     raise
                 finally:
-                    loop.remove_signal_handler(signal.SIGINT)
+                    for number in (signal.SIGINT, signal.SIGTERM):
+                        loop.remove_signal_handler(number)
                 await writer.close_call(record, number=contact.number, trunk=trunk)
     return record
 

@@ -11,6 +11,7 @@ from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import typer
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -139,7 +140,7 @@ def _load(
 
 def _explain(report: ImportReport) -> None:
     for mistake in report.mistakes[:20]:
-        err.print(f"[red]error:[/] {mistake}", highlight=False, soft_wrap=True)
+        err.print(f"[red]error:[/] {escape(str(mistake))}", highlight=False, soft_wrap=True)
     err.print(
         f"{report.rejected} of {report.rows} rows are bad, nothing was loaded"
         + (f"; all of them are in {report.rejects}" if report.rejects else "")
@@ -282,6 +283,8 @@ def report(
     as_json: Json = False,
 ) -> None:
     """Attempts, answers, outcomes, talk time, latencies."""
+    if as_json and str(csv) == "-":
+        raise typer.BadParameter("standard output holds one of --json and --csv -", param_hint="--csv")
     with opened(database) as engine:
         find_row(engine, name)
         summed = queries.report(engine, name)

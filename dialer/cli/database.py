@@ -12,7 +12,7 @@ import typer
 from sqlalchemy.engine import Engine
 
 from dialer.campaign.folder import Campaign, load_campaign
-from dialer.errors import CampaignError
+from dialer.errors import InputError, Mistake
 from dialer.settings import Settings, load_settings
 from dialer.storage import queries, sql
 
@@ -61,7 +61,7 @@ def find_row(engine: Engine, name: str) -> queries.CampaignRow:
     """The campaign called ``name``.
 
     Raises:
-        CampaignError: there is none; names those that there are.
+        InputError: there is none; names those that there are.
     """
     rows = queries.campaigns(engine)
     for row in rows:
@@ -71,7 +71,8 @@ def find_row(engine: Engine, name: str) -> queries.CampaignRow:
         ", ".join(row.name for row in rows)
         or "none: load one with `dialer campaign load DIR --contacts FILE`"
     )
-    raise CampaignError(f"there is no campaign {name!r} in the database (there are: {known})")
+    problem = f"there is no campaign {name!r} in the database"
+    raise InputError(Mistake("campaign", None, "", problem, f"There are: {known}"))
 
 
 def folder_of(row: queries.CampaignRow) -> Campaign:

@@ -58,6 +58,12 @@ def main() -> None:
         if len(error.mistakes) > 1:
             err.print(f"{len(error.mistakes)} mistakes", highlight=False)
         sys.exit(2)
+    except OSError as error:
+        # A path of the user's that cannot be read or written, wherever it was met.
+        if error.filename is None:
+            raise
+        err.print(f"[red]error:[/] {_escape(f'{error.filename}: {error.strerror}')}", highlight=False)
+        sys.exit(2)
     except DialerError as error:
         err.print(f"[red]error:[/] {_escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(1)

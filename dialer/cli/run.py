@@ -18,6 +18,7 @@ from dialer.monitor.state import LiveSnapshot
 from dialer.runs import Planned, RunOptions, RunResult, run_campaigns
 from dialer.settings import load_settings
 from dialer.storage import lists, queries
+from dialer.storage.ownership import owner_pid
 
 
 def run(
@@ -43,14 +44,22 @@ def run(
             raise CampaignError(
                 "there are no campaigns: load one with `dialer campaign load DIR --contacts FILE`"
             )
-        for name in campaign or ():
-            lists.set_control(engine, name, now_ms(), wish=Wish.RUN)
-        # A stop of an earlier run is over once somebody starts the next one.
-        lists.set_control(engine, "", now_ms(), wish=Wish.RUN)
         planned = []
         for row in rows:
+            if not campaign and row.control.wish is not Wish.RUN:
+                continue
             folder = folder_of(row)
             planned.append(Planned(folder, folder.settings.plan(row.campaign_id, today)))
+        if not planned:
+            raise CampaignError(
+                "no campaign is started: `dialer campaign start NAME`, or run --campaign NAME"
+            )
+        pid = owner_pid(settings.database)
+        if pid is None:  # else the run is refused below, and must not change what the other one is to do
+            for name in campaign or ():
+                lists.set_control(engine, name, now_ms(), wish=Wish.RUN)
+            # A stop of an earlier run is over once somebody starts the next one.
+            lists.set_control(engine, "", now_ms(), wish=Wish.RUN)
     options = RunOptions(lines=settings.lines, cps=settings.cps, until_done=until_done)
     out.print(f"starting {settings.lines} lines", highlight=False)
     with Live(console=out, auto_refresh=False) as screen:
@@ -78,6 +87,7 @@ def _report(result: RunResult) -> None:
             f"[yellow]{result.spilled} records wait in a spill file[/]: the next run brings them back",
             highlight=False,
         )
+        raise typer.Exit(1)
 
 
 def stop(

@@ -38,7 +38,7 @@ class ConversationSettings:
     reopen_ms: int = 400
     short_noise_ms: int = 350
     longest_call_ms: int = 300_000
-    goodbye_ms: int = 10_000
+    goodbye_ms: int = 8_000
     transfer_ms: int = 8_000
     detect_machines: bool = True
     endpointing: EndpointSettings = field(default_factory=EndpointSettings)

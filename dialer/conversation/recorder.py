@@ -88,5 +88,8 @@ class CallRecorder:
             await self._writing
         if self._file is None:
             return ""
-        await asyncio.get_running_loop().run_in_executor(self._executor, self._file.close)
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._executor, self._file.close)
+        except OSError as error:  # a full disk must not cost the call's record
+            self.error = str(error)
         return "" if self.error else str(self.path)

@@ -48,6 +48,7 @@ from dialer.dialog.messages import (
     WaitForBeep,
 )
 from dialer.dialog.plan import DialogPlan
+from dialer.errors import DialerError
 from dialer.intent.base import IntentAnswer
 from dialer.intent.slots import read_slots
 from dialer.speech.base import Hypothesis, RecognizerSession
@@ -163,10 +164,19 @@ class CallRunner:
             # Queued before the answer: the card starts it with the first frame after the 200 OK.
             self._apply(opening)
             ended = await self._ended
-        except BaseException as error:
+        except asyncio.CancelledError:
             self.stop(Disposition.CANCELLED)
-            why = Disposition.CANCELLED if isinstance(error, asyncio.CancelledError) else Disposition.FAILED
-            services.live.call_ended(self.call_id, why)
+            if not self._ledger.dialled_ns:
+                services.live.call_ended(self.call_id, Disposition.CANCELLED)
+                raise
+            # The network has not confirmed our BYE in time; what was said in the call is kept all the same.
+            answered = self._ledger.answered_ns > 0
+            now_ns = services.clock.now_ns()
+            ended = LegEnded(now_ns, 200 if answered else 487, "cut by us", None, "us", answered)
+            self._ledger.event(ended)
+        except BaseException:
+            self.stop(Disposition.CANCELLED)
+            services.live.call_ended(self.call_id, Disposition.FAILED)
             raise
         finally:
             await asyncio.shield(spawn(self._close(), name=f"close:{self.call_id}"))
@@ -204,10 +214,12 @@ class CallRunner:
         if self._session is not None:
             self._session.close()
         self._services.prompts.release(self.call_id)
+        for failure in await asyncio.gather(*self._suppressing, return_exceptions=True):
+            if isinstance(failure, BaseException):
+                self._log.error("suppression.failed", error=str(failure))
+                self._record.cause = self._record.cause or f"do-not-call list: {failure}"
         if self._recorder is not None:
             self._record.recording = await self._recorder.close()
-        for task in self._suppressing:
-            await task
 
     def drain(self) -> None:
         """Say goodbye and end; the line is cut when that takes too long."""
@@ -287,9 +299,10 @@ class CallRunner:
             self._recorder.frame(pcm, ours)
         if was_busy and not self._playout.busy:
             self._quiet_since_ns = t_ns
-        if self._announce_silence and not self._speaker.busy:
+        if self._announce_silence and not self._speaker.busy and not turns.open:
+            # Not while the callee speaks: the turn may be reopened, and with it what was to follow.
             self._announce_silence = False
-            self._played_out()
+            self._played_out(t_ns)
         if self._machines.waiting:
             if self._machines.ready(listener.vad, pcm, t_ns):
                 self._event(MachineReady())
@@ -393,15 +406,34 @@ class CallRunner:
     # --- executing the dialog -------------------------------------------------------------------------
 
     def _take_floor(self, event: DialogEvent) -> None:
-        """An event that ends what is being said and heard."""
+        """An event that ends what is being said and heard, if the dialog has anything to say to it.
+
+        It has not where the call is on its way out already: a goodbye is not cut off for a failure.
+        """
+        step = self._step(event)
+        if step is None or not step.commands:
+            return
         self._ledger.undo = None
         self._speaker.stop()
         if self._turns is not None:
             self._turns.drop()
-        self._event(event)
+        self._apply(step)
 
     def _event(self, event: DialogEvent) -> None:
-        self._apply(machine.step(self._plan, self._dialog, event))
+        step = self._step(event)
+        if step is not None:
+            self._apply(step)
+
+    def _step(self, event: DialogEvent) -> machine.Step | None:
+        try:
+            return machine.step(self._plan, self._dialog, event)
+        except DialerError as error:
+            # The checks of dialog.yaml exclude it; if it happens all the same, the callee must not wait.
+            if isinstance(event, PartFailed):
+                self.stop(Disposition.FAILED)
+            else:
+                self.part_failed("dialog", str(error))
+            return None
 
     def _apply(self, step: machine.Step, reply_begins: Callable[[int], None] | None = None) -> None:
         if step.state.name != self._dialog.name:
@@ -449,7 +481,7 @@ class CallRunner:
         self._transfer_ends_ns = 0
         self._event(TransferEnded(done))
 
-    def _played_out(self) -> None:
+    def _played_out(self, t_ns: int) -> None:
         """Nothing of ours is left to be heard."""
         after, self._after_speech = self._after_speech, None
         if isinstance(after, HangUp):
@@ -457,7 +489,7 @@ class CallRunner:
                 self._leg.hang_up()
         elif isinstance(after, TransferTo):
             if self._leg is not None:
-                self._transfer_ends_ns = self._quiet_since_ns + self._settings.transfer_ms * NS_PER_MS
+                self._transfer_ends_ns = t_ns + self._settings.transfer_ms * NS_PER_MS
                 self._leg.transfer(after.target)
         elif self._turns is not None and not self._turns.played_out():
             self._event(SpeechDone())

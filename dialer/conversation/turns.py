@@ -223,8 +223,8 @@ class TurnTaking:
     # --- barge-in ---------------------------------------------------------------------------------
 
     def _consider_barge_in(self) -> None:
-        if not self._playout.busy or self._playout.uninterruptible:
-            return
+        if not self._playout.busy or self._playout.uninterruptible or self._floor.listen is None:
+            return  # nothing is said, or nobody is to answer it (a goodbye, a message to a machine)
         from_ns = max(self._listener.speech_started_ns, self._opening_ends_ns)
         if self._listener.last_voiced_ns - from_ns >= self._settings.barge_in_ms * NS_PER_MS:
             self._barge_in_from_ns = from_ns

@@ -299,7 +299,7 @@ async def test_a_turn_that_was_not_over_is_reopened(call: Call) -> None:
     await call.say("no", ms=300)
     assert call.log[2] == "flush"
     await call.line.silence(400)
-    assert "play 3 7" in call.log  # GOODBYE
+    assert call.log[3] == "play 3 7"  # GOODBYE; the end that THANKS led to was taken back
     assert call.ears.log.count("begin en/opening") == 2
     record = await call.end()
     (turn,) = record.turns
