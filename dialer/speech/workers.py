@@ -305,8 +305,9 @@ class SpeechWorkers:
         except ExceptionGroup as errors:
             await self.close()
             raise errors.exceptions[0] from None
-        for remark in next((w.remarks for w in self._workers if w is not None), []):
-            log.warning("speech_worker.remark", remark=remark)
+        remarks = next((w.remarks for w in self._workers if w is not None), [])
+        if remarks:
+            log.info("speech_worker.remarks", count=len(remarks), remarks=remarks)
         self._keepers = [
             spawn(self._keep(number), name=f"speech-keeper-{number}") for number in range(self._count)
         ]
