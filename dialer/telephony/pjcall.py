@@ -167,10 +167,6 @@ class SipCall(pj.Call):  # type: ignore[misc]
         """
         prm.statusCode = 603
 
-    def onCallReplaceRequest(self, prm: Any) -> None:
-        """An INVITE with Replaces (RFC 3891) wants this call's place: refused."""
-        prm.statusCode = 603
-
     def onCallTransferStatus(self, prm: Any) -> None:
         """NOTIFY of a REFER of ours."""
         try:

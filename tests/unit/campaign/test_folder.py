@@ -55,13 +55,14 @@ def test_settings_decide_what_the_dialog_says(folder: Path, change: Change) -> N
     change(
         "campaign.yaml",
         "voicemail: message",
-        "voicemail: hang_up\nthreshold: 0.7\nendpointing: {max_tail_ms: 900}",
+        "voicemail: hang_up\nthreshold: 0.7",
     )
+    change("campaign.yaml", "  min_tail_ms: 320\n", "  min_tail_ms: 330\n  max_tail_ms: 900\n")
     dialog = load_campaign(folder).dialog
     assert not dialog.announce_recording
     assert not dialog.voicemail.leave_message
     opening = dialog.states["opening"]
-    assert (opening.threshold, opening.min_tail_ms, opening.max_tail_ms) == (0.7, 280, 900)
+    assert (opening.threshold, opening.min_tail_ms, opening.max_tail_ms) == (0.7, 330, 900)
 
 
 def test_all_mistakes_of_all_files_are_told_at_once(folder: Path, change: Change) -> None:
